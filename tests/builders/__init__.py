@@ -1,0 +1,1 @@
+"""Tiny valid files, each in one call, and the lies that can be told in them."""
