@@ -1,0 +1,293 @@
+"""Questions: one SQL statement, or a named relation with its parameters, on one snapshot."""
+
+import re
+import time
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import pyarrow as pa
+
+from lake.answer import Answer, answered
+from lake.compose import Plan, bound, plan, quoted, values
+from lake.errors import QueryError
+from lake.log import Snapshot
+from lake.names import FEW, nearest, unknown
+from lake.prune import files_matching, pruned
+from lake.relations import Relation, no_relation, relations, utc
+from lake.storage import Storage
+from lake.views import connect, files_select, mentioned, opened, own_names, sql_type
+
+if TYPE_CHECKING:
+    from lake.store import Lake
+
+__all__ = ["Relation", "connect", "cut_flow", "explain_empty", "query", "relations", "sql", "table"]
+LONGEST_HINT = 160
+# Statements that would change tables of a database that is gone after the answer.
+CHANGES = ("ALTER", "CREATE", "DELETE", "DROP", "INSERT", "MERGE_INTO", "UPDATE")
+
+
+def sql(snapshot: Snapshot, storage: Storage, text: str, params: Mapping[str, Any] | None = None) -> Answer:
+    """The answer to one statement over every table and relation.
+
+    Raises
+    ------
+    QueryError
+        It names what isn't there, or DuckDB cannot answer it.
+    """
+    given = {name: _plain(value) for name, value in (params or {}).items()}
+    return _asked(snapshot, storage, text, given, mentioned(text, snapshot))
+
+
+def _asked(
+    snapshot: Snapshot, storage: Storage, text: str, given: Mapping[str, Any], names: Collection[str] | None
+) -> Answer:
+    """The answer to a statement over these tables and relations."""
+    began = time.perf_counter()
+    files = pruned(snapshot, text, given, names)
+    with connect(snapshot, storage, only=names, pieces=files) as con:
+        try:
+            rows = _rows(con, text, given)
+        except duckdb.Error as error:
+            raise _explained(error, snapshot, text) from error
+    tables = {n: t for n, t in snapshot.tables.items() if names is None or n in names}
+    return answered(rows, snapshot, tables, time.perf_counter() - began)
+
+
+def _rows(con: duckdb.DuckDBPyConnection, text: str, given: Mapping[str, Any]) -> pa.Table:
+    statements = con.extract_statements(text)
+    if len(statements) != 1:
+        raise QueryError(f"{len(statements)} statements found, expected one")
+    wanted = set(statements[0].named_parameters)
+    for name in given:
+        if name not in wanted:
+            raise unknown(f"no parameter ${name} in the statement", name, wanted)
+    if missing := sorted(wanted - set(given)):
+        raise QueryError(f"missing {', '.join(f'${n}' for n in missing)}", f"--param {missing[0]}=")
+    if statements[0].type == duckdb.StatementType.SELECT:
+        found: pa.Table = con.sql(text, params=dict(given) or None).to_arrow_table()
+        return found
+    if statements[0].type.name in CHANGES:
+        raise QueryError(f"{statements[0].type.name}: SQL only asks; a lake is changed by its pipelines", "lake run")
+    con.execute(text, dict(given) or None)
+    rows, names = con.fetchall(), [column[0] for column in con.description or ()]
+    columns = [pa.array([str(v) if v is not None else None for v in c]) for c in zip(*rows, strict=True)]
+    return pa.table(dict(zip(names, columns or [pa.array([], pa.string())] * len(names), strict=True)))
+
+
+def query(lake: "Lake", name: str, /, *, chain: Sequence[str] | None = None, **params: Any) -> Answer:
+    """The rows of a relation of `sql/`, or of a table.
+
+    Parameters
+    ----------
+    chain : filters that the rows pass first, in this order: each stands in for the first input of the one after it,
+        the last one for that of `name`, unless it is `name`.
+    params : the relation's parameters and those of all that it reads; text is read as the type of the default.
+
+    Raises
+    ------
+    QueryError
+        A name or parameter is unknown, missing or of another type.
+    """
+    made = _planned(lake.snapshot, name, chain or ())
+    given = values(made.params, params, name)
+    return _asked(lake.snapshot, lake.storage, made.select(bound), given, made.tables)
+
+
+def _planned(snapshot: Snapshot, name: str, chain: Sequence[str]) -> Plan:
+    return plan(relations(), [*snapshot.tables, *own_names()], name, chain)
+
+
+def cut_flow(lake: "Lake", chain: Sequence[str], /, **params: Any) -> Answer:
+    """Rows into and out of each filter of a chain, in one statement.
+
+    Returns
+    -------
+    Answer
+        One row a filter, in order: step, relation, n_rows_in, n_rows_out, share_kept (null where nothing came in).
+    """
+    if not chain:
+        raise QueryError("no chain, expected the names of one filter or more")
+    pipeline = chain[0].partition(".")[0] if "." in chain[0] else chain[-1].partition(".")[0]
+    links = [link if "." in link else f"{pipeline}.{link}" for link in chain]
+    made = _planned(lake.snapshot, links[-1], links)
+    spine = made.spine if len(links) > 1 else _with_input(made, links[0])
+    counts = " union all ".join(
+        f"select {n} as step, '{name}' as relation, (select count(*) from {before}) as n_rows_in, "
+        f"(select count(*) from {place}) as n_rows_out"
+        for n, ((_, before), (name, place)) in enumerate(pairwise(spine), 1)
+    )
+    text = (
+        f"{made.ctes(bound)}select step, relation, n_rows_in, n_rows_out, "
+        f"n_rows_out / nullif(n_rows_in, 0) as share_kept from ({counts}) order by step"
+    )
+    return _asked(lake.snapshot, lake.storage, text, values(made.params, params, links[-1]), made.tables)
+
+
+def _with_input(made: Plan, name: str) -> list[tuple[str, str]]:
+    """The spine of a chain of one: what it reads first, then itself."""
+    step = next((s for s in made.steps if s.relation.name == name), None)
+    inputs = list(step.inputs.items())[:1] if step else []
+    return [*inputs, (name, made.answer)]
+
+
+def table(
+    snapshot: Snapshot,
+    storage: Storage,
+    name: str,
+    columns: Sequence[str] | None = None,
+    where: Mapping[str, Any] | None = None,
+) -> Answer:
+    """Rows of a table in the order of its files; those that cannot match are not opened.
+
+    Parameters
+    ----------
+    where : for each column a value it must equal (None: be null), or a pair [low, high) whose ends may be None.
+
+    Raises
+    ------
+    QueryError
+        A column is not in the table, or a value is not of its type.
+    """
+    began = time.perf_counter()
+    declared = snapshot.tables.get(name) or snapshot.arrays[name].frames
+    kinds = {c.name: c.type for c in declared.columns}
+    wanted = list(columns or kinds)
+    for column in (*wanted, *(where or {})):
+        if column not in kinds:
+            raise unknown(f"{name}: no column {column}", column, kinds)
+    given: list[Any] = []
+    tests = [text for c, value in (where or {}).items() for text in _tests(c, sql_type(kinds[c]), value, given)]
+    files = files_matching(snapshot.pieces_of(declared.name), where or {})
+    text = f"select {', '.join(map(quoted, wanted))} from ({files_select(declared, files, storage)})"
+    text += f" where {' and '.join(tests)}" if tests else ""
+    with opened(storage) as con:
+        try:
+            rows = con.sql(text, params=given or None).to_arrow_table()
+        except duckdb.Error as error:
+            raise _explained(error, snapshot, text) from error
+    return answered(rows, snapshot, {name: declared}, time.perf_counter() - began)
+
+
+def _tests(column: str, kind: str, wanted: Any, given: list[Any]) -> list[str]:
+    """Conditions on one column; their values are added to `given`."""
+    if wanted is None:
+        return [f"{quoted(column)} is null"]
+    is_span = isinstance(wanted, tuple | list) and len(wanted) == 2
+    pairs = zip((">=", "<"), wanted, strict=True) if is_span else [("=", wanted)]
+    tests = []
+    for word, value in pairs:
+        if value is not None:
+            given.append(_plain(_typed(value, kind)))
+            tests.append(f"{quoted(column)} {word} cast(? as {kind})")
+    return tests
+
+
+def _plain(value: Any) -> Any:
+    """A value as DuckDB binds it: no NumPy scalar, and an instant in UTC without a zone, as the lake keeps them."""
+    value = value.item() if hasattr(value, "item") else value
+    return utc(value) if isinstance(value, datetime) else value
+
+
+def _typed(value: Any, kind: str) -> Any:
+    """Text that is compared with instants, as an instant; anything else as it is."""
+    return datetime.fromisoformat(value) if kind == "TIMESTAMP" and isinstance(value, str) else value
+
+
+def explain_empty(lake: "Lake", name: str, /, **params: Any) -> str:
+    """Why a relation has no rows: what its first table holds, and which parameters leave none of it.
+
+    A parameter is to blame where the relation has rows with that one at its default; where none is alone to blame,
+    all that were given are named.
+    """
+    snapshot = lake.snapshot
+    made = _planned(snapshot, name, ())
+    base = next((t for t in _base_first(name) if t in snapshot.tables), "")
+    if not base:
+        return "0 rows."
+    n_rows = sum(p.n_rows for p in snapshot.pieces_of(base))
+    text = f"0 rows. {base} has {n_rows:,} row{'' if n_rows == 1 else 's'}{_span(snapshot, base)}"
+    if not n_rows:
+        return f"{text}."
+    changed = [n for n in params if n in made.params and made.params[n].default is not None]
+    to_blame = [n for n in changed if len(query(lake, name, **{k: v for k, v in params.items() if k != n}))]
+    blamed = to_blame or list(params)
+    words = " and ".join(f"`{n}`" for n in blamed) if blamed else f"{name} keeps"
+    return f"{text}; {words} {'left ' if blamed else ''}none."
+
+
+def _base_first(name: str) -> list[str]:
+    """The tables that a relation rests on, along its first inputs before others."""
+    known = relations()
+    if name not in known:
+        return [name]
+    return [base for read in known[name].reads for base in _base_first(read)]
+
+
+def _span(snapshot: Snapshot, name: str) -> str:
+    """The first and last instant of a table, or the bounds of the first column of its key, from the log."""
+    declared = snapshot.tables[name]
+    instants = [c.name for c in declared.columns if pa.types.is_timestamp(c.type)]
+    for column in (*instants, *declared.key):
+        stats = [p.stats[column] for p in snapshot.pieces_of(name) if column in p.stats]
+        bounds = [s for s in stats if None not in s[:2]]
+        if bounds:
+            least, most = min(s[0] for s in bounds), max(s[1] for s in bounds)
+            if column in instants:
+                return f", {least[:10]} to {most[:10]}"
+            return f", {column} {least} to {most}"
+    return ""
+
+
+def _explained(error: duckdb.Error, snapshot: Snapshot, text: str) -> QueryError:
+    """DuckDB's error in the lake's words, with the nearest name."""
+    message = re.sub(r"^[A-Z][A-Za-z ]+ Error: ", "", str(error).partition("\n")[0]).strip()
+    if found := re.search(r'(?:Table|Function|View|Macro) with name "?([\w.$]+)"? does not exist', str(error)):
+        return _no_table(found[1], snapshot, text) or QueryError(message)
+    if found := re.search(r'column "([^"]+)" not found|have a column named "([^"]+)"', str(error), re.I):
+        column = found[1] or found[2]
+        known = _columns(error, snapshot, text)
+        near = nearest(column, known)
+        has = f"; has {', '.join(known)}" if len(known) <= FEW else f"; nearest is {near}" if near else ""
+        return QueryError(f"no column {column}{has if known else ''}", _mended(text, column, near))
+    if isinstance(error, duckdb.IOException | duckdb.HTTPException):
+        return QueryError(message, "lake verify")
+    if isinstance(error, duckdb.ParserException) and (line := re.search(r"LINE (\d+)", str(error))):
+        message = f"{message}, line {line[1]}"
+    return QueryError(message)
+
+
+def _no_table(name: str, snapshot: Snapshot, text: str) -> QueryError | None:
+    """The error for a table that isn't there; None where it is no table of ours that is missing."""
+    if "." not in name:
+        found = re.search(rf'(\w+)"?\s*\.\s*"?{re.escape(name)}\b', text, re.I)
+        name = f"{found[1].lower()}.{name}" if found else name
+    known = [*relations(), *snapshot.tables, *own_names()]
+    if name in relations():
+        try:
+            _planned(snapshot, name, ())
+        except QueryError as missing:
+            return missing
+        return None
+    told = no_relation(name, known)
+    near = told.hint.rpartition(" ")[2]
+    return QueryError(told.message, _mended(text, name, near) or told.hint)
+
+
+def _columns(error: duckdb.Error, snapshot: Snapshot, text: str) -> list[str]:
+    """Columns that may have been meant: those DuckDB names, and those of the tables that the statement opens."""
+    listed = str(error).partition("Candidate bindings")[2].partition("\n")[0]
+    found = [name.rpartition(".")[2] for name in re.findall(r'"([^"]+)"', listed)]
+    names = mentioned(text, snapshot) or set()
+    found += [c.name for n, t in snapshot.tables.items() if n in names for c in t.columns]
+    return sorted(set(found))
+
+
+def _mended(text: str, wrong: str, right: str) -> str:
+    """The statement with a name put right, to paste; empty where it is long."""
+    mended = re.sub(rf"\b{re.escape(wrong)}\b", right, text)
+    if not right or mended == text or len(mended) > LONGEST_HINT or "\n" in mended or '"' in mended:
+        return ""
+    return f'lake sql "{mended}"'

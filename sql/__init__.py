@@ -1,0 +1,1 @@
+"""Relations: one folder a pipeline, one file a relation."""

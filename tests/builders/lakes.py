@@ -1,0 +1,56 @@
+"""Small lakes, datasets and inputs."""
+
+import hashlib
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from lake.schema import INSTANT, Array, Column, Table
+
+COUNTS = Table(
+    name="toy.counts",
+    doc="Counts of a made-up detector.",
+    key=("obs_id", "row_id"),
+    columns=(
+        Column("obs_id", pa.string(), "Observation"),
+        Column("row_id", pa.int64(), "Row of the observation, from 0", at_least=0),
+        Column("energy_kev", pa.float64(), "Energy", unit="keV", nullable=True, at_least=0),
+    ),
+)
+FRAMES = Array(
+    name="toy.images",
+    doc="Images of a made-up camera.",
+    dims=("time", "y", "x"),
+    dtype="uint16",
+    unit="DN",
+    chunk=(1, 8, 8),
+    fill=0,
+    columns=(
+        Column("time", INSTANT, "Start of the exposure, UTC"),
+        Column("exposure_s", pa.float64(), "Exposure time", unit="s"),
+    ),
+    tile=8,
+)
+
+
+def origin(name: str) -> dict[str, Any]:
+    """The record of an input of this name."""
+    return {"uri": f"archive/{name}", "sha256": hashlib.sha256(name.encode()).hexdigest(), "size": 1, "reader": "toy"}
+
+
+def counts(obs_id: str, n: int = 5, first: int = 0) -> dict[str, Any]:
+    """Columns of `n` rows of COUNTS."""
+    rows = np.arange(first, first + n)
+    return {"obs_id": obs_id, "row_id": rows, "energy_kev": rows * 0.5}
+
+
+def images(n: int, seed: int = 0, size: int = 12) -> NDArray[np.uint16]:
+    """Made-up images, shape (n, size, size)."""
+    return np.random.default_rng(seed).integers(0, 60_000, (n, size, size)).astype(np.uint16)
+
+
+def instants(*seconds: float) -> NDArray[np.datetime64]:
+    """Instants these seconds after the start of 2020."""
+    return np.array([np.datetime64("2020-01-01", "us") + np.timedelta64(int(s * 1e6), "us") for s in seconds])
