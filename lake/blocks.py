@@ -1,0 +1,157 @@
+"""The one seam to Dask: a function mapped over items or frames, on threads, in order, or on a cluster.
+
+Whatever the scheduler, results come back in the order of the items, so the same items give the same lake. Only the
+driver commits: a function here stages at most.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
+from typing import Any, Generic, TypeVar
+
+from lake.errors import SourceError
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+THREADS, SYNC = "threads", "sync"
+# What an item may fail with on its own account. Anything else is a fault of the code or of the disk, and stops the run.
+EXPECTED = (SourceError, ValueError)
+Progress = Callable[[int, int], None]
+"""Called with the number of items done and of all."""
+
+
+@dataclass(frozen=True)
+class Outcome(Generic[T, R]):
+    """What became of one item: its value, or the error that kept it from having one."""
+
+    item: T
+    value: R | None = None
+    error: Exception | None = None
+
+
+def quiet(done: int, total: int) -> None:
+    """Progress that nobody watches."""
+
+
+def map_items(
+    function: Callable[..., R],
+    items: Iterable[T],
+    *,
+    scheduler: str = THREADS,
+    workers: int = 0,
+    strict: bool = False,
+    progress: Progress = quiet,
+    **options: Any,
+) -> list[Outcome[T, R]]:
+    """A function applied to every item.
+
+    Parameters
+    ----------
+    function : called as `function(item, **options)`; pure, and picklable for a cluster.
+    scheduler : `threads`, `sync` (one after the other, for tests), or the address of a distributed scheduler.
+    workers : number of threads; 0 for one a core.
+    strict : raise the first item's error; otherwise it becomes the item's outcome, and the others go on.
+
+    Returns
+    -------
+    One outcome an item, in the order of the items.
+    """
+    todo = list(items)
+    outcomes = _gathered(function, todo, options, scheduler, workers, progress)
+    for outcome in outcomes:
+        if outcome.error is not None and (strict or not isinstance(outcome.error, EXPECTED)):
+            raise outcome.error
+    return outcomes
+
+
+def _attempt(function: Callable[..., R], item: T, options: dict[str, Any]) -> Outcome[T, R]:
+    """One item, its error caught so that its neighbours finish."""
+    try:
+        return Outcome(item, function(item, **options))
+    except Exception as error:
+        return Outcome(item, error=error)
+
+
+def _gathered(
+    function: Callable[..., R],
+    todo: Sequence[T],
+    options: dict[str, Any],
+    scheduler: str,
+    workers: int,
+    progress: Progress,
+) -> list[Outcome[T, R]]:
+    """Every item's outcome, in order, by the scheduler of this name."""
+    from dask.base import compute
+    from dask.delayed import delayed
+
+    tasks = [delayed(_attempt, pure=False)(function, item, options) for item in todo]
+    if scheduler not in (THREADS, SYNC):
+        from distributed import Client, as_completed
+
+        with Client(scheduler) as client:
+            futures = client.compute(tasks)
+            for done, _ in enumerate(as_completed(futures), 1):
+                progress(done, len(todo))
+            return list(client.gather(futures))
+    # Given by name, a local scheduler would make Dask load its distributed one.
+    from dask import local, threaded
+
+    with _watched(progress, len(todo)):
+        run = threaded.get if scheduler == THREADS else local.get_sync
+        return list(compute(*tasks, scheduler=run, num_workers=workers or None, optimize_graph=False))
+
+
+@contextmanager
+def _watched(progress: Progress, total: int) -> Iterator[None]:
+    """Dask's local schedulers, telling of each task that ends."""
+    from dask.callbacks import Callback
+
+    done = count(1)
+    with Callback(posttask=lambda *_: progress(min(next(done), total), total)):
+        yield
+
+
+def map_frames(
+    kernel: Callable[..., Any],
+    frames: Any,
+    *,
+    halo: int = 0,
+    dtype: Any = None,
+    **options: Any,
+) -> Any:
+    """A kernel applied to each block of frames, lazily.
+
+    Parameters
+    ----------
+    kernel : takes an array of shape (frame, …, y, x) and gives one of the same shape.
+    frames : xarray.DataArray as the lake gives it; it is left alone.
+    halo : pixels of y and x that a block also sees of its neighbours; cut off again from the result.
+
+    Returns
+    -------
+    xarray.DataArray with the same dims and coordinates, not computed.
+    """
+    import dask.array as da
+
+    if halo:
+        depth = {frames.ndim - 2: halo, frames.ndim - 1: halo}
+        mapped = da.map_overlap(
+            kernel, frames.data, depth=depth, boundary="none", dtype=dtype or frames.dtype, **options
+        )
+    else:
+        mapped = da.map_blocks(kernel, frames.data, dtype=dtype or frames.dtype, **options)
+    return frames.copy(data=mapped)
+
+
+def computed(array: Any, *, scheduler: str = THREADS, workers: int = 0) -> Any:
+    """A lazy array with its values, computed by the scheduler of these names."""
+    if scheduler == SYNC:
+        return array.compute(scheduler="synchronous")
+    if scheduler == THREADS:
+        return array.compute(scheduler="threads", num_workers=workers or None)
+    from distributed import Client
+
+    with Client(scheduler) as client:
+        return client.compute(array, sync=True)

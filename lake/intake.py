@@ -1,0 +1,176 @@
+"""Files into the lake: read, fitted and staged by workers, committed by the driver, each file whole or not at all."""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lake.blocks import THREADS, Progress, map_items
+from lake.errors import LakeError, SchemaError
+from lake.log import Json
+from lake.readers import read
+from lake.readers.guards import sha256_of
+from lake.schema import Array, Declaration, Table, Taken
+from lake.source import Source
+from lake.staging import Staged, source_record, stage_frames, stage_rows
+from lake.storage import Storage
+
+if TYPE_CHECKING:
+    from lake.store import Lake
+
+log = logging.getLogger(__name__)
+
+BATCH_BYTES = 256 << 20
+BATCH_FILES = 64
+
+
+@dataclass(frozen=True)
+class Frames:
+    """Images of one file and the rows that describe them."""
+
+    pixels: Any
+    rows: dict[str, Any]
+
+
+Rows = Sequence[tuple[Declaration, Taken | Frames]]
+RowsOf = Callable[[Source], Rows]
+"""What one file gives: rows or frames for each dataset. Pure; raises where the file is not for this pipeline."""
+
+
+@dataclass(frozen=True)
+class Intake:
+    """What became of one file: staged, known already, or left out for a reason."""
+
+    uri: str
+    source: Json = field(default_factory=dict)
+    staged: tuple[Staged, ...] = ()
+    is_known: bool = False
+    reason: str = ""
+    problems: tuple[Json, ...] = ()
+
+
+def batches(paths: Sequence[str]) -> list[list[str]]:
+    """Files in groups worth a task: at most so many, and at most so many bytes where there is more than one."""
+    found: list[list[str]] = []
+    size = 0
+    for path in dict.fromkeys(paths):
+        own = Path(path).stat().st_size if Path(path).is_file() else 0
+        if not found or len(found[-1]) >= BATCH_FILES or size + own > BATCH_BYTES:
+            found.append([])
+            size = 0
+        found[-1].append(path)
+        size += own
+    return found
+
+
+def told(done: int, total: int) -> None:
+    """Progress as a log line, which whoever draws a bar listens to."""
+    log.info("files=%d of=%d", done, total, extra={"done": done, "total": total})
+
+
+def take_in(
+    lake: "Lake",
+    paths: Sequence[str],
+    datasets: Sequence[Declaration],
+    rows_of: RowsOf,
+    *,
+    run: str = "",
+    scheduler: str = THREADS,
+    workers: int = 0,
+    strict: bool = False,
+    before: int = 0,
+    total: int = 0,
+    progress: Progress = told,
+) -> list[Intake]:
+    """Read files and stage what they give; nothing is committed.
+
+    Parameters
+    ----------
+    datasets : what the pipeline fills; a file that all of them have is known and not read again.
+    rows_of : what one file gives; it runs where the scheduler runs it.
+    strict : raise what the first bad file raises, instead of leaving it out.
+    before, total : files of the run that other batches took in already, and files of the run; 0 for these alone.
+    progress : called after each file with those done and all of the run.
+    """
+    n_all = total or len(paths)
+    held = [{s for d, s in lake.snapshot.ingested if d == declaration.name} for declaration in datasets]
+    known = frozenset(set.intersection(*held)) if held else frozenset()
+    outcomes = map_items(
+        stage_file, paths, scheduler=scheduler, workers=workers, strict=strict,
+        progress=lambda done, _: progress(before + done, n_all),
+        storage=lake.storage, known=known, rows_of=rows_of,
+        words={"run": run, "given_up": dict(lake.snapshot.deleted), "staged_on": lake.number},
+    )  # fmt: skip
+    return [o.value if o.value is not None else Intake(o.item, reason=_words(o.error)) for o in outcomes]
+
+
+def stage_file(path: str, *, storage: Storage, known: frozenset[str], rows_of: RowsOf, words: dict[str, Any]) -> Intake:
+    """One file, read and staged with these words; left alone where its bytes are known."""
+    local = Path(path)
+    if local.is_file():
+        with local.open("rb") as raw:
+            sha256 = sha256_of(raw)
+        if sha256 in known:
+            return Intake(path, {"uri": path, "sha256": sha256}, is_known=True)
+    source = read(local)
+    record = source_record(source)
+    staged = []
+    for declaration, rows in rows_of(source):
+        if isinstance(rows, Frames):
+            assert isinstance(declaration, Array)
+            staged.append(stage_frames(storage, declaration, rows.pixels, rows.rows, source=record, **words))
+        else:
+            assert isinstance(declaration, Table)
+            staged.append(stage_rows(storage, declaration, rows, source=record, **words))
+    if not staged:
+        raise SchemaError(f"{local.name}: gives no dataset any rows")
+    last = staged[-1]
+    n_rows = sum(p.n_rows for p in last.pieces if not p.is_segment)
+    unit = last.declaration.name.partition(".")[2]
+    log.info("source=%s %s=%d", local.name, unit, n_rows, extra={"amount": n_rows, "unit": unit})
+    problems = tuple({"place": p.place, "reason": p.reason, "count": p.count} for p in source.problems)
+    return Intake(path, record, tuple(staged), problems=problems)
+
+
+def commit(lake: "Lake", intakes: Sequence[Intake], run: Json) -> Json:
+    """Commit what was staged and record what was left out: the summary that a flow returns.
+
+    Returns
+    -------
+    `commit`, the number of files `read`, `new` and `known`, and those `skipped` with their reasons.
+    """
+    with lake.transaction(run["pipeline"], run=run) as tx:
+        for intake in intakes:
+            for staged in intake.staged:
+                tx.add(staged)
+            if intake.reason:
+                tx.skip(intake.uri, intake.reason)
+            for problem in intake.problems:
+                words = {k: problem[k] for k in ("place", "count")}
+                tx.reject(intake.uri, problem["reason"], sha256=intake.source["sha256"], **words)
+    known = {i.uri for i in intakes if i.is_known} | set(tx.known)
+    return {
+        "commit": lake.number,
+        "read": len(intakes),
+        "new": len(tx.new),
+        "known": len(known),
+        "skipped": [{"source": uri, "reason": reason} for uri, reason in tx.skipped],
+        "rejected_rows": sum(r.n_rows for i in intakes for s in i.staged for r in s.rejected),
+    }
+
+
+def summed(parts: Sequence[Json], lake: "Lake", seconds: float) -> Json:
+    """The summary of a run that was committed in parts."""
+    return {
+        "commit": lake.number,
+        **{name: sum(p[name] for p in parts) for name in ("read", "new", "known", "rejected_rows")},
+        "skipped": [s for p in parts for s in p["skipped"]],
+        "seconds": round(seconds, 3),
+    }
+
+
+def _words(error: Exception | None) -> str:
+    """An error in one line."""
+    text = str(error) if isinstance(error, LakeError) else f"{type(error).__name__}: {error}"
+    return " ".join(text.split())

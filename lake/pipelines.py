@@ -1,0 +1,199 @@
+"""Which pipelines there are: found by listing packages, described by what their files say; none is named here."""
+
+import ast
+import importlib
+import importlib.util
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from lake.errors import QueryError
+from lake.names import unknown
+
+# A flow is started by a person at a terminal: its scheduler stays silent, calls nobody and may take its time.
+PREFECT_AT_HOME = {
+    "PREFECT_LOGGING_LEVEL": "CRITICAL",
+    "PREFECT_LOGGING_SERVER_LEVEL": "CRITICAL",
+    "PREFECT_LOGGING_TO_API_ENABLED": "false",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",
+    "PREFECT_RESULTS_PERSIST_BY_DEFAULT": "false",
+    "PREFECT_RESULTS_DEFAULT_SERIALIZER": "json",
+    "PREFECT_CLI_COLORS": "false",
+    "DO_NOT_TRACK": "1",
+}
+TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+READERS: dict[str, Callable[[str], Any]] = {
+    "int": int,
+    "float": float,
+    "bool": lambda text: TRUTHS[text.lower()],
+    "str": str,
+    "Path": Path,
+}
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A science parameter of a flow: its name, annotation and default as the source spells them."""
+
+    name: str
+    kind: str
+    default: str
+
+    def value(self, text: str) -> Any:
+        """What a person typed, in the annotated type.
+
+        Raises
+        ------
+        QueryError
+            The text is no such value.
+        """
+        kinds = [kind.strip() for kind in self.kind.split("|")]
+        if "None" in kinds and text.lower() in ("none", "null"):
+            return None
+        try:
+            return _typed(next(kind for kind in kinds if kind != "None"), text)
+        except (ValueError, KeyError):
+            raise QueryError(f"{self.name}: {text!r} is no {self.kind}") from None
+
+
+def _typed(kind: str, text: str) -> Any:
+    outer, _, inner = kind.partition("[")
+    if outer in ("list", "tuple", "Sequence"):
+        values = [_typed(inner.rstrip("]").split(",")[0], part.strip()) for part in text.split(",") if part.strip()]
+        return values if outer != "tuple" else tuple(values)
+    return READERS.get(outer, str)(text)
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """One pipeline, as its files tell of it; nothing of it is imported."""
+
+    name: str
+    path: Path
+
+    @cached_property
+    def _tree(self) -> ast.Module:
+        return ast.parse(self.path.read_text(encoding="utf-8"))
+
+    @property
+    def doc(self) -> str:
+        """First line of the flow's docstring, with the pipeline's field before the colon."""
+        return (ast.get_docstring(self._tree) or "").partition("\n")[0]
+
+    @cached_property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """What `--param` may set: the flow's keywords but for `strict`."""
+        flow = next((n for n in self._tree.body if isinstance(n, ast.FunctionDef) and n.name == self.name), None)
+        if flow is None:
+            return ()
+        named = flow.args.args[2:]
+        defaults = [None] * max(0, len(named) - len(flow.args.defaults)) + list(flow.args.defaults)[-len(named) :]
+        both = [
+            *zip(named, defaults if named else (), strict=False),
+            *zip(flow.args.kwonlyargs, flow.args.kw_defaults, strict=True),
+        ]
+        return tuple(
+            Parameter(a.arg, ast.unparse(a.annotation) if a.annotation else "str", ast.unparse(d) if d else "")
+            for a, d in both
+            if a.arg != "strict"
+        )
+
+    @cached_property
+    def datasets(self) -> tuple[str, ...]:
+        """Tables and arrays that its schema declares, in its order."""
+        path = _places("schemas")[0] / f"{self.name}.py"
+        if not path.exists():
+            return ()
+        calls = [n for n in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(n, ast.Call)]
+        declared = [c for c in calls if isinstance(c.func, ast.Name) and c.func.id in ("Table", "Array")]
+        names = [_first_text(c) for c in sorted(declared, key=lambda c: c.lineno)]
+        return tuple(name if "." in name else f"{self.name}.{name}" for name in names if name)
+
+    @cached_property
+    def relations(self) -> tuple[str, ...]:
+        """Relations of its folder of SQL."""
+        files = [path for folder in _places("sql") for path in (folder / self.name).glob("*.sql")]
+        return tuple(sorted(f"{self.name}.{path.stem}" for path in files))
+
+    @property
+    def has_demo(self) -> bool:
+        """Whether it brings sample files with known truth."""
+        return (self.path.parent / "demos" / self.path.name).exists()
+
+    def values(self, given: Mapping[str, str]) -> dict[str, Any]:
+        """Parameters as typed, in the types the flow takes.
+
+        Raises
+        ------
+        QueryError
+            One is unknown or not of its type.
+        """
+        known = {p.name: p for p in self.parameters}
+        for name in given:
+            if name not in known:
+                raise unknown(f"{self.name}: no parameter {name}", name, known, f"lake run {self.name} --param {{}}=")
+        return {name: known[name].value(text) for name, text in given.items()}
+
+
+def _first_text(call: ast.Call) -> str:
+    words = [k.value for k in call.keywords if k.arg == "name"] + call.args[:1]
+    return str(words[0].value) if words and isinstance(words[0], ast.Constant) else ""
+
+
+def _places(package: str) -> list[Path]:
+    """Where a package of content lies; it is not imported."""
+    spec = importlib.util.find_spec(package)
+    return [Path(place) for place in (spec.submodule_search_locations or () if spec else ())] or [Path(package)]
+
+
+def pipelines() -> dict[str, Pipeline]:
+    """Every pipeline there is, by name."""
+    files = sorted(path for folder in _places("flows") for path in folder.glob("*.py"))
+    return {path.stem: Pipeline(path.stem, path) for path in files if not path.stem.startswith("_")}
+
+
+def pipeline(name: str) -> Pipeline:
+    """The pipeline of a name.
+
+    Raises
+    ------
+    QueryError
+        There is none; the nearest is offered.
+    """
+    found = pipelines()
+    if name not in found:
+        raise unknown(f"no pipeline {name}", name, found, "lake run {}")
+    return found[name]
+
+
+def warm_up() -> Any:
+    """Start what flows need and take seconds to get: their scheduler's server, in the background."""
+    for key, value in PREFECT_AT_HOME.items():
+        os.environ.setdefault(key, value)
+    return importlib.import_module("flows._server").started()
+
+
+def flow_of(name: str) -> Callable[..., dict[str, Any]]:
+    """The flow itself, with its scheduler quiet and ready; this imports Prefect."""
+    server = warm_up()
+    flow: Callable[..., dict[str, Any]] = getattr(importlib.import_module(f"flows.{name}"), name)
+    if server is not None:
+        server.wait()
+    return flow
+
+
+def run(name: str, root: str, paths: Sequence[str], parameters: str | Mapping[str, Any] = "{}") -> dict[str, Any]:
+    """Run a pipeline as a recorded run did, its parameters as canonical JSON or a mapping."""
+    given = json.loads(parameters) if isinstance(parameters, str) else dict(parameters)
+    return flow_of(name)(root, list(paths), **given)
+
+
+def demo_of(name: str) -> ModuleType:
+    """The module that makes a pipeline's sample files and checks what was found in them."""
+    return importlib.import_module(f"flows.demos.{name}")
