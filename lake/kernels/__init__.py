@@ -1,0 +1,1 @@
+"""Pure functions of one frame or one batch: arrays in, arrays out."""

@@ -1,0 +1,1 @@
+"""Simulators with known truth, writing the archives' own file formats."""
