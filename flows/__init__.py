@@ -1,0 +1,1 @@
+"""Flows: one module a pipeline; each is a methods section."""
