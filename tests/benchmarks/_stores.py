@@ -1,0 +1,90 @@
+"""The lake and its peers as writers that commit 1,000 rows when asked."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+
+from lake.store import Lake
+from tests.benchmarks import peers
+from tests.builders.lakes import COUNTS, counts, origin
+
+# An interpreter that has pyiceberg[sql-sqlite] and icechunk, which the lake's own environment does without.
+PEERS = os.environ.get("LIGHTLAKE_PEERS", "")
+MODULES = {"delta": "deltalake", "iceberg": "pyiceberg", "icechunk": "icechunk"}
+
+
+def interpreter(store: str) -> str:
+    """The interpreter that has a store; empty where none has."""
+    for program in filter(None, (PEERS, sys.executable)):
+        if program == sys.executable:
+            return program if find_spec(MODULES[store]) else ""
+        looked = subprocess.run([program, "-c", f"import {MODULES[store]}"], capture_output=True, check=False)
+        if not looked.returncode:
+            return program
+    return ""
+
+
+def installed() -> list[str]:
+    """The peers that can be measured here."""
+    return [store for store in MODULES if interpreter(store)]
+
+
+class Peer:
+    """Another store, in a process of its own."""
+
+    def __init__(self, store: str, folder: Path, writer: str = "w") -> None:
+        words = [interpreter(store), peers.__file__, store, str(folder), writer]
+        self._process = subprocess.Popen(
+            words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
+        assert self.answer() == "ready", f"{store} does not start"
+
+    def ask(self) -> None:
+        """Have it make one append."""
+        assert self._process.stdin
+        self._process.stdin.write("append\n")
+        self._process.stdin.flush()
+
+    def answer(self) -> str:
+        """What it says of the append before, past what its libraries print."""
+        assert self._process.stdout
+        said = (line.strip() for line in self._process.stdout)
+        return next((line for line in said if line.startswith(peers.WORDS)), "")
+
+    def append(self) -> float:
+        """One append, timed where it was made [s]."""
+        self.ask()
+        return float(self.answer().removeprefix(peers.DONE))
+
+    def close(self) -> None:
+        """Let it end."""
+        assert self._process.stdin
+        self._process.stdin.close()
+        self._process.wait()
+
+
+@contextmanager
+def peer(store: str, folder: Path, writer: str = "w") -> Iterator[Peer]:
+    """A peer that is stopped in the end."""
+    found = Peer(store, folder, writer)
+    try:
+        yield found
+    finally:
+        found.close()
+
+
+def count_of(store: str, folder: Path) -> int:
+    """Rows that a peer has."""
+    words = [interpreter(store), peers.__file__, store, str(folder), "count"]
+    return int(subprocess.run(words, capture_output=True, text=True, check=True).stdout.split()[-1])
+
+
+def commit(lake: Lake, writer: str, turn: int) -> None:
+    """One commit of 1,000 rows to the lake."""
+    with lake.transaction("benchmark", catalog=False) as tx:
+        name = f"{writer}-{turn:06d}"
+        tx.append(COUNTS, counts(name, peers.N_ROWS), source=origin(name))

@@ -1,0 +1,128 @@
+"""The table of layers: who may import whom, how light `import lake` is, and how long a file may be."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+REPO = Path(__file__).parent.parent
+# What each layer may not import, at the top of a module or inside a function.
+FORBIDDEN = {
+    "flows": {"duckdb", "astropy", "pyarrow", "zarr", "h5py", "cdflib"},
+    "schemas": {"numpy", "duckdb", "prefect", "astropy", "flows"},
+    "lake/readers": {"prefect", "dask", "duckdb", "zarr", "flows", "schemas"},
+    "lake/kernels": {"prefect", "dask", "duckdb", "zarr", "pyarrow", "flows", "schemas", "fsspec", "logging"},
+    "lake": {"prefect", "flows", "schemas"},
+}
+INSTRUMENTS = ("Chandra", "NICER", "XMM", "Hubble", "HST", "THEMIS", "GOES", "AIA")
+
+
+def modules(layer: str) -> list[Path]:
+    """Source files of a layer; of `lake`, those of the engine alone."""
+    found = sorted((REPO / layer).rglob("*.py"))
+    if layer == "lake":
+        content = {REPO / "lake" / folder for folder in ("readers", "kernels", "synth")}
+        found = [p for p in found if not content & set(p.parents)]
+    return found
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Every module that a file imports, wherever it does."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (a.name for a in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{a.name}" for a in node.names)
+
+
+@pytest.mark.parametrize("layer", FORBIDDEN)
+def test_each_layer_imports_only_what_is_below_it(layer):
+    found = [
+        f"{path.relative_to(REPO)} imports {name}"
+        for path in modules(layer)
+        for name in imports(path)
+        if name.partition(".")[0] in FORBIDDEN[layer]
+    ]
+    assert found == []
+
+
+def test_kernels_read_and_write_nothing():
+    for path in modules("lake/kernels"):
+        names = {name for name in imports(path) if name.startswith("lake.") and not name.startswith("lake.kernels")}
+        assert names == set(), path.name
+        calls = [n.func for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Call)]
+        assert not {c.id for c in calls if isinstance(c, ast.Name)} & {"open", "print"}, path.name
+
+
+def test_the_engine_names_no_instrument():
+    for path in modules("lake"):
+        text = path.read_text()
+        assert [name for name in INSTRUMENTS if name in text] == [], path.name
+
+
+def test_modules_import_in_no_circle():
+    graph = {}
+    for path in (REPO / "lake").rglob("*.py"):
+        name = ".".join(path.relative_to(REPO).with_suffix("").parts).removesuffix(".__init__")
+        graph[name] = {n for n in top_level_imports(path) if n.startswith("lake.")}
+    seen: dict[str, int] = {}
+
+    def visit(name: str, trail: tuple[str, ...]) -> None:
+        assert name not in trail, f"{' imports '.join((*trail, name))}"
+        if name in seen:
+            return
+        for other in graph.get(name, ()):
+            visit(other, (*trail, name))
+        seen[name] = 1
+
+    for name in graph:
+        visit(name, ())
+
+
+def top_level_imports(path: Path) -> Iterator[str]:
+    """Modules that are imported when this one is."""
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.Import):
+            yield from (a.name for a in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+
+
+def test_importing_the_lake_loads_nothing_heavy():
+    loaded = loaded_by("import lake")
+    heavy = {"prefect", "dask", "astropy", "sunpy", "pandas", "xarray", "duckdb", "pyarrow", "numpy", "zarr", "polars"}
+    assert heavy & loaded == set()
+
+
+def test_opening_a_lake_loads_no_flow_and_no_astronomy():
+    loaded = loaded_by("from lake.store import Lake")
+    assert {"prefect", "dask", "astropy", "sunpy", "flows"} & loaded == set()
+
+
+def loaded_by(statement: str) -> set[str]:
+    """Packages that a fresh Python has loaded after a statement."""
+    code = f"import sys; {statement}; print(*{{m.partition('.')[0] for m in sys.modules}})"
+    command = [sys.executable, "-c", code]
+    return set(subprocess.run(command, cwd=REPO, capture_output=True, text=True, check=True).stdout.split())
+
+
+def test_the_lock_names_no_index_and_hashes_everything():
+    lines = (REPO / "requirements.lock").read_text().splitlines()
+    assert not any("://" in line or "index" in line.split("==")[0] for line in lines)
+    pinned = [line for line in lines if "==" in line.partition(";")[0]]
+    assert len(pinned) > 100
+    assert all(line.endswith("\\") for line in pinned)
+
+
+def test_files_stay_readable():
+    long = [
+        f"{path.relative_to(REPO)}: {n}"
+        for top in ("flows", "lake", "schemas")
+        for path in (REPO / top).rglob("*.py")
+        if (n := len(path.read_text().splitlines())) > 400
+    ]
+    assert long == []
