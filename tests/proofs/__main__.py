@@ -14,6 +14,14 @@ from tests import proofs
 from tests.proofs import Criterion
 
 
+def modules(name: str) -> Iterator[ModuleType]:
+    """The modules of a proof: one, or those of its package by name."""
+    top = import_module(f"{proofs.__name__}.{name}")
+    yield top
+    for found in iter_modules(getattr(top, "__path__", ())):
+        yield import_module(f"{top.__name__}.{found.name}")
+
+
 def proved(module: ModuleType) -> int:
     """Measure every criterion of a module, telling each as it comes; the number that fell short."""
     short = 0
@@ -47,7 +55,7 @@ def main(words: list[str]) -> int:
     if len(words) != 1 or words[0] not in names:
         print(f"error: prove what? has {', '.join(names)}\nhint: make prove P={names[0]}", file=sys.stderr)
         return 2
-    short = proved(import_module(f"tests.proofs.{words[0]}"))
+    short = sum(map(proved, modules(words[0])))
     print(f"{words[0]}: {short} criteria not held" if short else f"{words[0]}: every criterion held")
     return 1 if short else 0
 

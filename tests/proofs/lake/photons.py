@@ -1,20 +1,13 @@
-"""The lake: store, schemas, readers, query and command, and the first pipeline on real photons."""
+"""Real photons, through the readers and the filters."""
 
-import os
-import re
-import statistics
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from lake.store import Lake
 from lake.verify import verify
-from tests.conftest import DATA, REPO
-from tests.proofs import Criterion
+from tests.conftest import DATA
+from tests.proofs import Criterion, command, passing
 
-LAKE = Path(sys.executable).with_name("lake")
 # Photons, and those in the good time of their own detector, of the real lists (SOURCES.md; counted with Astropy alone).
 PHOTONS = {
     "m82_chandra_acis_events.fits": 4_612,
@@ -31,95 +24,13 @@ PHOTONS = {
 }
 
 
-def command(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """The `lake` command in a folder of its own, Prefect's home in it too."""
-    words_ = {"LAKE_ROOT": str(folder / "lakehouse"), "PREFECT_HOME": str(folder / "prefect")}
-    return subprocess.run(
-        [str(LAKE), *words], cwd=folder, env=os.environ | words_, capture_output=True, text=True, check=False
-    )
+def prove_the_readers(folder: Path) -> Iterator[Criterion]:
+    yield passing("every real file decodes as an independent reader does; damaged ones are told", "tests/readers")
+    yield passing("instants of every time scale equal Astropy's", "tests/test_times.py")
 
 
-def passing(asked: str, *words: str) -> Criterion:
-    """Tests that pass, and how many."""
-    run = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-o", "addopts=", "--import-mode=importlib", *words],
-        cwd=REPO, capture_output=True, text=True, timeout=600, check=False,
-    )  # fmt: skip
-    last = [line for line in run.stdout.splitlines() if " in " in line][-1:] or run.stdout.splitlines()[-1:]
-    passed = int(found[1]) if (found := re.search(r"(\d+) passed", "".join(last))) else 0
-    return Criterion(asked, "".join(last).strip("= "), run.returncode == 0 and passed > 0)
-
-
-def prove_the_main_job_on_an_empty_machine(folder: Path) -> Iterator[Criterion]:
-    start = time.perf_counter()
-    words = {"LAKE_ROOT": str(folder / "lakehouse"), "PREFECT_HOME": str(folder / "prefect")}
-    process = subprocess.Popen(
-        [str(LAKE), "demo"],
-        cwd=folder,
-        env=os.environ | words,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    assert process.stdout is not None
-    lines, first = [], 0.0
-    for line in process.stdout:
-        lines.append(line)
-        if not first and line.startswith("lightlane  "):
-            first = time.perf_counter() - start
-    code = process.wait()
-    seconds = time.perf_counter() - start
-    yield Criterion("demo: everything planted is found, exit 0", f"exit {code}", code == 0)
-    yield Criterion("demo: under 180 s", f"{seconds:.0f} s", seconds < 180)
-    yield Criterion("demo: first line of truth within 15 s", f"{first:.1f} s", 0 < first <= 15)
-    yield Criterion("demo: at most 40 lines", f"{len(lines)} lines", len(lines) <= 40)
-    again = time.perf_counter()
-    code = command(folder, "demo").returncode
-    seconds = time.perf_counter() - again
-    yield Criterion(
-        "demo again: all known, exit 0, in seconds", f"exit {code}, {seconds:.0f} s", code == 0 and seconds < 30
-    )
-
-
-def prove_it_is_light(folder: Path) -> Iterator[Criterion]:
-    for asked, most, words in (
-        ("import lake", 0.3, [sys.executable, "-c", "import lake"]),
-        ("lake --help", 0.25, [str(LAKE), "--help"]),
-    ):
-        times = []
-        for _ in range(7):
-            start = time.perf_counter()
-            subprocess.run(words, cwd=folder, stdout=subprocess.DEVNULL, check=True)
-            times.append(time.perf_counter() - start)
-        middle = statistics.median(times)
-        yield Criterion(f"{asked}: at most {most} s, Python's start included", f"{middle:.2f} s", middle <= most)
-
-
-def prove_the_store(folder: Path) -> Iterator[Criterion]:
-    yield passing("any history of commits, crashes and housekeeping equals a dictionary", "tests/test_state_machine.py")
-    yield passing(
-        "killed three times and shuffled, the corpus equals a clean run hash for hash", "tests/test_exactly_once.py"
-    )
-    yield passing("commits, keys, time travel, evolution, compaction, gc, frames", "tests/test_store.py")
-    yield passing("the same on an S3 server on loopback", "tests/test_object_store.py")
-
-
-def prove_that_writers_at_once_lose_nothing(folder: Path) -> Iterator[Criterion]:
-    code = (
-        "import sys; from lake.store import Lake; from tests.builders.lakes import COUNTS, counts, origin\n"
-        "own = Lake(sys.argv[1])\n"
-        "for i in range(25):\n"
-        "    for name in (f'{sys.argv[2]}-{i}', 'shared'):\n"
-        "        with own.transaction('race', catalog=False) as tx:\n"
-        "            tx.append(COUNTS, counts(name, 3), source=origin(name))\n"
-    )
-    Lake.create(folder / "lake")
-    writers = [subprocess.Popen([sys.executable, "-c", code, str(folder / "lake"), str(n)], cwd=REPO) for n in range(4)]
-    codes = [w.wait() for w in writers]
-    lake = Lake(folder / "lake")
-    n = len(lake.snapshot.pieces)
-    whole = codes == [0] * 4 and n == 101 and lake.number == 100 and verify(lake) == []
-    yield Criterion("4 processes x 25 commits and one source all want: 101 kept, none doubled", f"{n} kept", whole)
+def prove_the_filters(folder: Path) -> Iterator[Criterion]:
+    yield passing("DuckDB = Polars = NumPy on 200 random event tables, and the laws of each filter", "tests/sql")
 
 
 def prove_the_first_pipeline_on_real_photons(folder: Path) -> Iterator[Criterion]:
@@ -232,46 +143,3 @@ def _through_the_queries(lake: Lake, obs_ids: dict[str, str]) -> Iterator[Criter
     whole = counts[exposure >= 0.999 * 500.0]
     found = f"{whole.mean():.2f}, {whole.var(ddof=1) / whole.mean():.1f}"
     yield Criterion("UV Cet: mean and F of 500 s bins 84.50, 307.8", found, found == "84.50, 307.8")
-
-
-def prove_the_filters(folder: Path) -> Iterator[Criterion]:
-    yield passing("DuckDB = Polars = NumPy on 200 random event tables, and the laws of each filter", "tests/sql")
-
-
-def prove_the_readers(folder: Path) -> Iterator[Criterion]:
-    yield passing("every real file decodes as an independent reader does; damaged ones are told", "tests/readers")
-    yield passing("instants of every time scale equal Astropy's", "tests/test_times.py")
-
-
-def prove_the_layers(folder: Path) -> Iterator[Criterion]:
-    yield passing("layers, lightness, lock", "tests/test_architecture.py")
-    yield passing("a sixth pipeline by added files only", "tests/test_sixth_pipeline.py")
-    yield passing("the README prints what it says", "tests/test_readme.py")
-    yield passing("one seam to Dask: threads, in order, a cluster", "tests/test_blocks.py")
-
-
-def prove_what_a_newcomer_breaks(folder: Path) -> Iterator[Criterion]:
-    broken = folder / "broken.fits"
-    broken.write_bytes(b"SIMPLE  =                    T" + b" " * 50 + b"\0" * 500)
-    run = command(folder, "run", "lightlane", str(broken))
-    told = next((line.strip() for line in run.stderr.splitlines() if "skipped  broken" in line), "nothing")
-    yield Criterion(
-        "a broken file is left out with its reason, exit 3", f"exit {run.returncode}: {told}", run.returncode == 3
-    )
-    typo = command(folder, "query", "lightlane.flattned_events")
-    yield Criterion(
-        "a mistyped relation: one error, the nearest name, exit 1", " | ".join(typo.stderr.splitlines()),
-        typo.returncode == 1 and "flattened_events" in typo.stderr and "Traceback" not in typo.stderr,
-    )  # fmt: skip
-    yield passing("a full disk is told and leaves the lake as it was", "tests/test_store.py", "-k", "full_disk")
-    yield passing("a read-only root is told and leaves the lake as it was", "tests/test_store.py", "-k", "read_only")
-    yield passing("the catalogue in plain DuckDB, from any folder", "tests/test_catalog.py")
-
-
-def prove_prefect_for_real(folder: Path) -> Iterator[Criterion]:
-    yield passing(
-        "a deployment run by a Prefect server and a process worker",
-        "tests/test_prefect_server.py",
-        "-m",
-        "slow or not slow",
-    )
