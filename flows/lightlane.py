@@ -13,9 +13,9 @@ from prefect import flow, task
 
 from flows._parts import PASSING, report
 from lake.intake import Intake, Rows, batches, commit, summed, take_in
+from lake.kernels.event_lists import observation
 from lake.kernels.photons import good_time_columns, observation_columns, photon_columns
 from lake.provenance import new_run
-from lake.readers.events import observation
 from lake.settings import Settings
 from lake.source import Source
 from lake.store import Lake

@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from lake.kernels.event_lists import observation
 from lake.kernels.photons import good_time_columns, observation_columns, photon_columns
-from lake.readers.events import observation
 from lake.schema import Taken
 from lake.source import Content, Part, Source
 from schemas.lightlane import GOOD_TIMES, OBSERVATIONS, PHOTONS

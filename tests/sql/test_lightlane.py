@@ -11,8 +11,8 @@ from scipy import stats
 
 from lake.compose import plan
 from lake.errors import QueryError
-from lake.kernels.photons import GoodTimes
-from lake.kernels.photons import common_good_times as common_by_kernel
+from lake.kernels.good_times import GoodTimes
+from lake.kernels.good_times import common_good_times as common_by_kernel
 from lake.relations import relations
 from tests.builders.asked import Asked
 from tests.builders.event_tables import concatenated, good_times, observations, photons, random_tables

@@ -1,6 +1,6 @@
 """X-ray event lists: which table holds the photons, what its keywords say, and by which intervals they are judged.
 
-No format of its own: what any reader gave is looked at as an event list. Names are matched in any case.
+What any reader gave is looked at as an event list in the convention of OGIP/94-003. Names are matched in any case.
 """
 
 import re
@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lake.errors import SourceError
-from lake.kernels.photons import ANY_DETECTOR, EventList, GoodTimes, intersected, merged
+from lake.kernels.good_times import ANY_DETECTOR, GoodTimes, intersection, union
+from lake.kernels.photons import EventList
 from lake.source import Part, Source
 from lake.times import UNIT_SECONDS, Clock, mission_to_utc
 from lake.units import conversion
@@ -285,7 +286,7 @@ def _good_times(
             tables[detector] = start, stop
     if not tables:
         warnings.append("no good times: from TSTART to TSTOP all is taken as good")
-        tables[ANY_DETECTOR] = merged([spans[0] + zero], [spans[1] + zero])
+        tables[ANY_DETECTOR] = union([spans[0] + zero], [spans[1] + zero])
     if "detector" not in columns and ANY_DETECTOR not in tables:
         tables = {ANY_DETECTOR: _common(tables.values())}
         warnings.append("photons have no chip: good are the times good on every chip")
@@ -315,7 +316,7 @@ def _intervals(part: Part, words: _Words, zero: float) -> tuple[NDArray[np.float
     own = _finite(part.header.get("TIMEZERO"))
     add = zero if own is None else own * unit
     seconds = [np.ma.filled(np.ma.asarray(edge, np.float64), np.nan) * unit + add for edge in (start, stop)]
-    return merged(*seconds)
+    return union(*seconds)
 
 
 def _common(
@@ -323,7 +324,7 @@ def _common(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     first, *others = tables
     for other in others:
-        first = intersected(first, other)
+        first = intersection(first, other)
     return first
 
 

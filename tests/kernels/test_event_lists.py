@@ -1,0 +1,150 @@
+"""What the header and the tables of an event list mean."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from lake.errors import SourceError
+from lake.kernels.event_lists import observation
+from lake.kernels.photons import photon_columns
+from lake.readers import read
+from schemas.lightlane import PHOTONS
+from tests.builders.photons import event_source, good_times, rows
+
+
+def test_rows_are_numbered_as_the_file_has_them_whatever_their_times():
+    _, _, photons = rows(event_source({"TIME": [5.0, 1.0, 3.0]}, good_times((0, 9))))
+    assert [(p["event_id"], p["arrival_s"]) for p in photons] == [(0, 5.0), (1, 1.0), (2, 3.0)]
+
+
+def test_two_lists_of_one_archive_number_are_two_observations():
+    ids = {
+        rows(event_source({"TIME": [1.0]}, good_times((0, 9)), OBS_ID="10027", sha256=digit * 64))[0]["obs_id"]
+        for digit in "0123456789abcdef"
+    }
+    assert len(ids) == 16
+    assert "chandra-10027-aaaaaaaa" in ids
+
+
+def test_the_zero_point_is_added_to_photons_and_good_times_alike():
+    source = event_source({"TIME": [1.5, 9.5]}, good_times((1, 2)), TIMEZERO=-1.0)
+    _, times, photons = rows(source)
+    assert (times[0]["start_s"], times[0]["stop_s"]) == (0.0, 1.0)
+    assert [(p["arrival_s"], p["is_good_time"]) for p in photons] == [(0.5, True), (8.5, False)]
+
+
+def test_a_good_time_table_may_have_a_zero_point_of_its_own():
+    _, times, _ = rows(event_source({"TIME": [1.0]}, good_times((1, 2), TIMEZERO=10.0), TIMEZERO=-1.0))
+    assert times[0]["start_s"] == 11.0
+
+
+def test_times_in_days_become_seconds():
+    _, _, photons = rows(event_source({"TIME": [0.5]}, good_times((0, 1), TIMEUNIT="d"), TIMEUNIT="d", TSTART=0.0))
+    assert (photons[0]["arrival_s"], photons[0]["is_good_time"]) == (43200.0, True)
+
+
+def test_nanoseconds_keep_what_a_float_sum_loses():
+    time = np.array([500_000_000.0, np.nextafter(500_000_000.0, np.inf)])
+    source = event_source({"TIME": time}, good_times((5e8, 6e8)), TIMEZERO=3.37842846, TSTART=5e8)
+    about, _, photons = rows(source)
+    step = photons[1]["arrival_ns"] - photons[0]["arrival_ns"]
+    assert step == 60  # the spacing of float64 here is 59.6 ns
+    assert about["epoch_s"] * 10**9 + photons[0]["arrival_ns"] == 500_000_003_378_428_460
+
+
+def test_a_row_without_a_time_is_rejected_with_a_reason():
+    taken = PHOTONS.fit(photon_columns(observation(event_source({"TIME": [1.0, np.nan]}, good_times((0, 9))))))
+    assert taken.rows.num_rows == 1
+    assert [(r.reason, r.n_rows) for r in taken.rejected] == [("arrival_s: null or not a number", 1)]
+
+
+def test_xmm_tables_are_told_apart_by_their_names():
+    tables = [good_times((0, 2), name="STDGTI01"), good_times((5, 9), name="STDGTI12")]
+    source = event_source(
+        {"TIME": [1.0, 1.0, 6.0, 1.0], "CCDNR": [1, 12, 12, 4]}, *tables, TELESCOP="XMM", INSTRUME="EPN"
+    )
+    about, _, photons = rows(source)
+    assert [p["is_good_time"] for p in photons] == [True, False, True, False]
+    assert about["warnings"] == "chip 4 has no good times: none of its photons is good"
+
+
+def test_without_chips_in_the_list_good_is_what_is_good_on_all():
+    tables = [good_times((0, 5), CCD_ID=0), good_times((3, 9), CCD_ID=1)]
+    _, times, _ = rows(event_source({"TIME": [4.0]}, *tables))
+    assert [(t["detector_id"], t["start_s"], t["stop_s"]) for t in times] == [(-1, 3.0, 5.0)]
+
+
+def test_start_and_stop_may_be_spelled_in_any_case_and_the_first_table_is_the_standard_one():
+    first, second = (good_times((a, 9), name="GTI", version=v) for a, v in [(5.0, 1), (0.0, 2)])
+    renamed = [
+        type(p)(p.name, p.version, p.header, {"Start": p.columns["START"], "Stop": p.columns["STOP"]})
+        for p in (first, second)
+    ]
+    about, _, photons = rows(
+        event_source({"Time": [1.0, 6.0]}, *renamed, name="XTE_SE", TELESCOP="XTE", INSTRUME="PCA")
+    )
+    assert [p["is_good_time"] for p in photons] == [False, True]
+    assert "GTI 2: 9 s not used" in about["warnings"]
+
+
+def test_no_good_time_table_makes_all_good_and_an_empty_one_nothing():
+    header = {"TSTART": 0.0, "TSTOP": 9.0}
+    about, _, photons = rows(event_source({"TIME": [1.0, 9.5]}, **header))
+    assert [p["is_good_time"] for p in photons] == [True, False]
+    assert "no good times" in about["warnings"]
+    _, _, photons = rows(event_source({"TIME": [1.0]}, good_times(), **header))
+    assert not photons[0]["is_good_time"]
+
+
+def test_a_list_without_start_and_stop_holds_its_own_photons():
+    _, _, photons = rows(event_source({"TIME": [1.0, 9.5]}))
+    assert all(p["is_good_time"] for p in photons)
+
+
+def test_a_time_marker_is_no_photon():
+    bits = np.zeros((2, 24), bool)
+    bits[0, 0] = True
+    source = event_source({"TIME": [1.0, 2.0], "Event": bits}, good_times((0, 9)), TELESCOP="XTE", INSTRUME="PCA")
+    _, _, photons = rows(source)
+    assert [(p["status"], p["is_good_status"]) for p in photons] == [(1 << 23, True), (0, False)]
+
+
+def test_energies_come_in_electronvolts_and_one_without_a_unit_is_not_guessed():
+    fermi = event_source({"TIME": [1.0], "ENERGY": [2.0]}, good_times((0, 9)), TELESCOP="FERMI", INSTRUME="LAT")
+    assert rows(fermi)[2][0]["energy_ev"] == 2e6
+    kilo = event_source({"TIME": [1.0], "ENERGY": [2.0]}, good_times((0, 9)), units={"ENERGY": "keV"}, TELESCOP="X")
+    assert rows(kilo)[2][0]["energy_ev"] == 2e3
+    bare = event_source(
+        {"TIME": [1.0], "ENERGY": [2.0], "PI": [100]}, good_times((0, 9)), TELESCOP="NICER", INSTRUME="XTI"
+    )
+    about, _, photons = rows(bare)
+    assert (photons[0]["energy_ev"], photons[0]["wavelength_source"]) == (1000.0, "pi")
+    assert "ENERGY has no unit" in about["warnings"]
+
+
+def test_hrc_channels_give_a_wavelength_only_through_a_grating():
+    columns = {"TIME": [1.0, 2.0, 3.0], "PI": [87, 400, 847]}
+    about, _, photons = rows(event_source(columns, good_times((0, 9)), INSTRUME="HRC"))
+    assert [p["wavelength_nm"] for p in photons] == [None] * 3
+    assert "no energies" in about["wavelength_note"]
+    columns |= {"TG_M": [1, 0, -1], "TG_MLAM": [12.0, 0.0, -30.0]}
+    about, _, photons = rows(event_source(columns, good_times((0, 9)), INSTRUME="HRC"))
+    assert_allclose([p["wavelength_nm"] or np.nan for p in photons], [1.2, np.nan, 3.0])
+    assert [p["wavelength_source"] for p in photons] == ["grating", "none", "grating"]
+    assert about["wavelength_note"] is None
+
+
+def test_channels_outside_their_stated_range_mean_nothing():
+    header = {"TTYPE1": "TIME", "TTYPE2": "PI", "TLMIN2": 30, "TLMAX2": 1500, "TELESCOP": "NICER", "INSTRUME": "XTI"}
+    _, _, photons = rows(event_source({"TIME": [1.0, 2.0, 3.0], "PI": [29, 30, 1501]}, good_times((0, 9)), **header))
+    assert [p["energy_ev"] for p in photons] == [None, 300.0, None]
+
+
+def test_an_empty_list_is_an_observation_without_photons():
+    about, _, photons = rows(event_source({"TIME": np.empty(0)}, good_times((0, 9))))
+    assert (about["n_photons"], about["good_time_s"], photons) == (0, 9.0, [])
+
+
+def test_a_file_without_photons_is_refused_by_what_it_has(data):
+    with pytest.raises(SourceError, match="no table of photons; has RATE"):
+        observation(read(data("xray/erosita_light_curve.fits")))
