@@ -51,7 +51,7 @@ def test_each_layer_imports_only_what_is_below_it(layer):
 
 
 # What a kernel may know of the engine: values and units, nothing that has a place on a disk.
-WORDS = ("lake.kernels", "lake.errors", "lake.source", "lake.times", "lake.units")
+WORDS = ("lake.kernels", "lake.errors", "lake.source", "lake.clocks", "lake.times", "lake.units")
 # What a reader may: it decodes, and has no opinion on what a column means.
 DECODING = ("lake.readers", "lake.errors", "lake.source")
 

@@ -11,19 +11,13 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from lake.times import (
+from lake.clocks import (
     Clock,
     cdf_epoch16_to_utc,
     cdf_epoch_to_utc,
-    format_utc,
-    from_utc,
     gps_to_utc,
     mission_to_utc,
     mjd_to_utc,
-    parse_utc,
-    tai_of_text,
-    text_of_tai,
-    to_utc,
     tt2000_to_utc,
     unix_to_utc,
     utc_to_cdf_epoch,
@@ -34,6 +28,7 @@ from lake.times import (
     utc_to_tt2000,
     utc_to_unix,
 )
+from lake.times import format_utc, from_utc, parse_utc, tai_of_text, text_of_tai, to_utc
 
 LEAP = np.datetime64("2016-12-31T23:59:59.999999", "us")
 microseconds = st.integers(

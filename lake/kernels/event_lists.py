@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lake.clocks import UNIT_SECONDS, Clock, mission_to_utc
 from lake.errors import SourceError
 from lake.kernels.good_times import ANY_DETECTOR, GoodTimes, intersection, union
 from lake.kernels.photons import EventList
 from lake.source import Part, Source
-from lake.times import UNIT_SECONDS, Clock, mission_to_utc
 from lake.units import conversion
 
 EVENT_TABLES = ("EVENTS", "XTE_SE")
