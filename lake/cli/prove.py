@@ -25,8 +25,8 @@ def torture(session: Session, args: Namespace) -> int:
     from lake.cli.progress import progress
     from lake.torture import torture as tortured
 
-    if not args.writers or not (args.minutes is None or args.minutes > 0):
-        raise Usage("torture needs a writer and some time", "lake torture --help")
+    if not args.writers or not (args.kills if args.minutes is None else args.minutes > 0):
+        raise Usage("torture: found nothing to kill; expected writers, and kills or minutes", "lake torture --help")
     session.say(f"killing {args.writers} writers of a scratch lake below {printable(session.root)}")
     with progress(session, "torture") as state:
         state.unit = "kills"
