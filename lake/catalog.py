@@ -1,9 +1,6 @@
 """`catalog.duckdb`: the newest commit for any DuckDB client, without our code."""
 
 from collections.abc import Iterator
-from pathlib import Path
-
-import duckdb
 
 from lake.compose import Plan, quoted
 from lake.log import Snapshot
@@ -44,13 +41,6 @@ def write_catalog(snapshot: Snapshot, storage: Storage) -> None:
         storage.replace(staged, CATALOG)
     finally:
         clear_staged(staged)
-
-
-def catalog_number(path: str | Path) -> int:
-    """The commit that a catalogue shows."""
-    with duckdb.connect(str(path), read_only=True) as con:
-        ((number,),) = con.execute(f"select number from {OWN}.catalog").fetchall()
-    return int(number)
 
 
 def _comments(snapshot: Snapshot, made: dict[str, Plan]) -> Iterator[str]:

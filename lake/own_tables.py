@@ -8,8 +8,8 @@ from typing import Any
 import pyarrow as pa
 
 from lake.log import Json, Snapshot
+from lake.schema import INSTANT
 
-INSTANT = pa.timestamp("us")
 TEXT, COUNT, WHOLE = pa.string(), pa.int64(), pa.int64()
 SCHEMAS: dict[str, pa.Schema] = {
     "commits": pa.schema({

@@ -234,31 +234,15 @@ def write_segment(
     ----------
     pixels : shape (frame, y, x), or all declared dims; of the declared dtype.
     """
-    import zarr
-    from zarr.codecs import BloscCodec
-
     pixels = pixels.reshape(_segment_shape(array, pixels))
-    chunk = tuple(min(c, n) for c, n in zip(array.chunk, pixels.shape, strict=True))
-    shard = tuple(math.ceil(n / c) * c for c, n in zip(chunk, pixels.shape, strict=True))
     staged = storage.staging()
     try:
-        with storage.step("write", staged.name), zarr.config.set({"async.concurrency": 1, "threading.max_workers": 1}):
-            blosc_in_one_thread()
-            stored = zarr.create_array(
-                store=str(staged), shape=pixels.shape, dtype=pixels.dtype, chunks=chunk, shards=shard,
-                compressors=BloscCodec(cname="zstd", clevel=3, shuffle="bitshuffle"),
-                fill_value=array.fill, dimension_names=array.dims, config={"write_empty_chunks": True},
-                attributes={"units": array.unit, "long_name": array.doc, "dataset": array.name},
-            )  # fmt: skip
-            stored[...] = pixels
+        with storage.step("write", staged.name):
+            _write_zarr(staged, array, pixels)
         found = sorted(p for p in staged.rglob("*") if p.is_file())
         files: dict[str, list[Any]] = {p.relative_to(staged).as_posix(): list(staged_digest(p)) for p in found}
         sha256 = hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()
-        # Frames of two inputs are two segments, though their pixels be equal: one may go and the other stay.
-        name = hashlib.sha256(f"{sha256} {source}".encode()).hexdigest()
-        folder = f"arrays/{array.name}/{name}.zarr"
-        while folder in taken_names:
-            folder = f"{folder.removesuffix('.zarr')}.{taken_names[folder]}.zarr"
+        folder = _segment_path(array, f"{sha256} {source}", taken_names)
         # The metadata comes last: a segment that opens has all of its shards.
         for name in sorted(files, key=lambda n: n == "zarr.json"):
             publish_once(storage, staged / name, f"{folder}/{name}", files[name][1], {})
@@ -275,6 +259,35 @@ def write_segment(
         run=run,
         files=files,
     )
+
+
+def _write_zarr(folder: Path, array: Array, pixels: NDArray[Any]) -> None:
+    """Pixels as a Zarr v3 array of one shard."""
+    import zarr
+    from zarr.codecs import BloscCodec
+
+    chunk = tuple(min(c, n) for c, n in zip(array.chunk, pixels.shape, strict=True))
+    shard = tuple(math.ceil(n / c) * c for c, n in zip(chunk, pixels.shape, strict=True))
+    with zarr.config.set({"async.concurrency": 1, "threading.max_workers": 1}):
+        blosc_in_one_thread()
+        stored = zarr.create_array(
+            store=str(folder), shape=pixels.shape, dtype=pixels.dtype, chunks=chunk, shards=shard,
+            compressors=BloscCodec(cname="zstd", clevel=3, shuffle="bitshuffle"),
+            fill_value=array.fill, dimension_names=array.dims, config={"write_empty_chunks": True},
+            attributes={"units": array.unit, "long_name": array.doc, "dataset": array.name},
+        )  # fmt: skip
+        stored[...] = pixels
+
+
+def _segment_path(array: Array, content: str, taken_names: Mapping[str, int]) -> str:
+    """The folder of a segment, named for its content and its input.
+
+    Frames of two inputs are two segments, though their pixels be equal: one may go and the other stay.
+    """
+    folder = f"arrays/{array.name}/{hashlib.sha256(content.encode()).hexdigest()}.zarr"
+    while folder in taken_names:
+        folder = f"{folder.removesuffix('.zarr')}.{taken_names[folder]}.zarr"
+    return folder
 
 
 def _segment_shape(array: Array, pixels: NDArray[Any]) -> tuple[int, ...]:

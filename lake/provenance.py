@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import secrets
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -19,7 +20,7 @@ from lake.schema import SOURCE
 from lake.storage import Storage
 
 CODE = ("flows", "lake", "schemas", "sql")
-PACKAGES = ("astropy", "dask", "duckdb", "numpy", "polars", "prefect", "pyarrow", "scipy", "sunpy", "zarr")
+DISTRIBUTION = "lightlake"
 SECRET = ("password", "secret", "token", "key_id", "credential")
 
 
@@ -62,8 +63,10 @@ def _files(folder: Any, prefix: str = "") -> Any:
 
 @cache
 def package_versions() -> dict[str, str]:
-    """Versions of the packages that compute."""
-    return {name: metadata.version(name) for name in PACKAGES}
+    """Versions of all that this distribution is declared to need."""
+    declared = [line for line in metadata.requires(DISTRIBUTION) or () if "extra ==" not in line]
+    names = [re.split(r"[^\w.-]", line, maxsplit=1)[0] for line in declared]
+    return {name: metadata.version(name) for name in sorted(names)}
 
 
 def why(snapshot: Snapshot, storage: Storage, dataset: str, key: Mapping[str, Any]) -> Json:

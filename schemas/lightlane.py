@@ -4,7 +4,7 @@
 file's bytes: `chandra-10027-6c1c0d5e`. The archive's number alone is not unique, since one observation may come as
 several lists (reprocessed, cut, without a column), which must not mix; it is kept in `archive_id`.
 
-Times are seconds of the mission's clock since `mjd_ref` in `time_scale`, its zero point added. Nothing is thrown away:
+Times are seconds of the mission's clock since `ref_mjd` in `time_scale`, its zero point added. Nothing is thrown away:
 a photon outside good time, or of a bad grade, is a row with a flag.
 """
 

@@ -157,10 +157,11 @@ def test_a_worker_runs_the_deployment_and_the_lake_has_every_good_file(
     assert [p for p in (tmp_path / "home" / "storage").rglob("*") if p.is_file()] == []
 
 
-def test_every_pipeline_is_deployed_and_keeps_no_pickled_result() -> None:
+def test_every_deployment_is_of_a_pipeline_and_keeps_no_pickled_result() -> None:
     words = yaml.safe_load((REPO / "prefect.yaml").read_text())
     deployed = {d["entrypoint"] for d in words["deployments"]}
-    assert deployed == {f"flows/{name}.py:{name}" for name in pipelines()}
+    assert deployed
+    assert deployed <= {f"flows/{name}.py:{name}" for name in pipelines()}
     for deployment in words["deployments"]:
         environment = deployment["work_pool"]["job_variables"]["env"]
         assert environment["PREFECT_RESULTS_PERSIST_BY_DEFAULT"] == "false"

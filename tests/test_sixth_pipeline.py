@@ -85,8 +85,10 @@ where energy_ev >= $least_ev
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The project beside the files of a new pipeline."""
     top = tmp_path_factory.mktemp("project")
-    for name in ("flows", "lake", "schemas", "sql"):
+    for name in ("flows", "lake", "schemas", "sql", "tests"):
         shutil.copytree(REPO / name, top / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("README.md", "prefect.yaml", "pyproject.toml", "requirements.lock"):
+        shutil.copy(REPO / name, top / name)
     (top / "schemas" / "toy.py").write_text(SCHEMA)
     (top / "flows" / "toy.py").write_text(FLOW)
     (top / "sql" / "toy").mkdir()
@@ -110,3 +112,15 @@ def test_a_pipeline_of_added_files_runs_and_answers(copy):
     bright = lake(copy, "query", "toy.bright_counts", "--param", "least_ev=2250")
     assert bright.stdout.splitlines() == ["obs_id,row_id,energy_ev", "obs001,18,2250.0", "obs001,19,2375.0"]
     assert lake(copy, "sql", "select count(*) as n from toy.bright_counts").stdout.split() == ["n", "12"]
+
+
+def test_the_project_s_own_rules_hold_for_added_files(copy):
+    words = [
+        "tests/test_architecture.py",
+        "tests/test_schemas.py",
+        "tests/test_relations.py",
+        "tests/test_prefect_server.py",
+    ]
+    command = [sys.executable, "-m", "pytest", "-m", "not slow", "-p", "no:cacheprovider", *words]
+    ran = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stdout

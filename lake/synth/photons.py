@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from lake.kernels.energies import HC_EV_NM
+
 Floats = NDArray[np.float64]
-HC_EV_NM = 1239.841984
 
 
 @dataclass(frozen=True)
@@ -133,11 +134,6 @@ class Truth:
     def n_in_good_time(self) -> int:
         """Those in good time."""
         return int(self.is_good_time.sum())
-
-    @property
-    def n_out_of_good_time(self) -> int:
-        """Those out of it."""
-        return self.n_photons - self.n_in_good_time
 
     def counts(self, edges_nm: ArrayLike) -> NDArray[np.int64]:
         """Photons in good time per wavelength bin; edges are lowest first, each bin holds its left one [nm]."""
