@@ -8,7 +8,7 @@ import hashlib
 import io
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -267,11 +267,16 @@ def is_checkpoint_due(snapshot: Snapshot) -> bool:
 def write_checkpoint(storage: Storage, snapshot: Snapshot) -> None:
     """Write the state at a commit; whoever comes second finds it there and leaves it."""
     kinds, bodies = zip(*_rows(snapshot), strict=True)
-    seal = hashlib.sha256("\n".join(bodies).encode()).hexdigest()
-    table = pa.table({"kind": [*kinds, "seal"], "body": [*bodies, seal]})
+    table = pa.table({"kind": [*kinds, "seal"], "body": [*bodies, _seal(kinds, bodies)]})
     buffer = io.BytesIO()
     pq.write_table(table, buffer, compression="zstd", compression_level=1)
     storage.create(checkpoint_name(snapshot.number), buffer.getvalue())
+
+
+def _seal(kinds: Sequence[str], bodies: Sequence[str]) -> str:
+    """The hash of all rows of a checkpoint, what each is included."""
+    lines = (f"{kind} {body}" for kind, body in zip(kinds, bodies, strict=True))
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def _rows(snapshot: Snapshot) -> Iterator[tuple[str, str]]:
@@ -298,7 +303,7 @@ def checkpoint_of(storage: Storage, number: int) -> Snapshot | None:
     try:
         table = pq.read_table(io.BytesIO(storage.read(checkpoint_name(number))))
         kinds, bodies = table["kind"].to_pylist(), table["body"].to_pylist()
-        if kinds[-1] != "seal" or hashlib.sha256("\n".join(bodies[:-1]).encode()).hexdigest() != bodies[-1]:
+        if _seal(kinds[:-1], bodies[:-1]) != bodies[-1]:
             return None
     except (OSError, pa.ArrowException, KeyError, IndexError, TypeError):
         return None

@@ -1,6 +1,5 @@
 """The lake: opening it, reading it at a commit, and beginning a transaction on it."""
 
-import json
 import logging
 import re
 import secrets
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lake.errors import CommitError, LakeError, QueryError
-from lake.log import FORMAT, Json, Snapshot, load, replay, utc_text
+from lake.log import FORMAT, Json, Snapshot, decode, encode, load, replay, utc_text
 from lake.schema import Array, Declaration, Table
 from lake.storage import LocalStorage, Storage, storage_at
 from lake.transaction import Transaction
@@ -43,15 +42,9 @@ class Lake:
         self.storage = storage or storage_at(root)
         self.root = self.storage.root
         try:
-            head = json.loads(self.storage.read(HEAD))
+            head = decode(self.storage.read(HEAD), f"{self.root}/{HEAD}")
         except (FileNotFoundError, NotADirectoryError):
             raise QueryError(f"{self.root}: no lake there", f"lake demo --root {self.root}") from None
-        except (ValueError, UnicodeDecodeError) as error:
-            raise CommitError(f"{self.root}/{HEAD}: damaged: {error}") from error
-        if head.get("format", 0) > FORMAT:
-            raise CommitError(
-                f"{self.root}: format {head['format']}, this version reads up to {FORMAT}; upgrade lightlake"
-            )
         self.id: str = head["id"]
         self.snapshot = load(self.storage)
         self.is_pinned = at is not None
@@ -76,7 +69,7 @@ class Lake:
                     raise CommitError(f"{storage.root}: not empty, and no lake", "lake demo --root lakehouse")
                 storage.folder.mkdir(parents=True, exist_ok=True)
             head = {"format": FORMAT, "id": secrets.token_hex(16), "created": utc_text(datetime.now(UTC))}
-            content = json.dumps(head).encode() + b"\n"
+            content = encode(head)
             if storage.create(HEAD, content) and storage.create(HEAD, content + b"\n"):
                 raise CommitError(f"{storage.root}: the store gave one name twice; it cannot hold a lake")
         return cls(root, storage=storage)

@@ -12,30 +12,16 @@ from lake.storage import ObjectStorage
 from lake.store import Lake
 from lake.verify import check_log, check_piece
 from tests.builders.lakes import COUNTS, FRAMES, counts, images, instants, origin
+from tests.builders.s3 import bucket_on_loopback
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
 
 
 @pytest.fixture(scope="module")
 def bucket() -> Iterator[str]:
-    """An empty bucket of a server of our own, its address in the environment as users have it."""
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer("127.0.0.1", 0)
-    server.start()
-    host, port = server.get_host_and_port()
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("AWS_ACCESS_KEY_ID", "test")
-        environment.setenv("AWS_SECRET_ACCESS_KEY", "test")
-        environment.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        environment.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
-        import s3fs
-
-        s3fs.S3FileSystem.clear_instance_cache()
-        s3fs.S3FileSystem().mkdir("light")
-        yield "s3://light"
-        s3fs.S3FileSystem.clear_instance_cache()
-    server.stop()
+    """An empty bucket of an S3 server on loopback."""
+    with bucket_on_loopback() as url:
+        yield url
 
 
 def test_a_name_is_given_once(bucket):

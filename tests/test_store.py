@@ -1,6 +1,5 @@
 """The lake as a whole, on a folder and in an object store: commits, keys, time travel, evolution, housekeeping."""
 
-import json
 import os
 import subprocess
 import threading
@@ -14,7 +13,7 @@ import zarr
 
 from lake.errors import CommitError, ConflictError, LakeError, QueryError, SchemaError
 from lake.keys import merged
-from lake.log import checkpoint_name, entry_name, load
+from lake.log import checkpoint_name, encode, entry_name, load
 from lake.maintain import compact, gc
 from lake.pieces import read_rows
 from lake.schema import Column, Table
@@ -274,7 +273,7 @@ def test_a_folder_with_something_else_never_becomes_a_lake(tmp_path):
 
 def test_a_lake_of_a_later_format_is_left_alone(tmp_path):
     Lake.create(tmp_path / "lake")
-    (tmp_path / "lake" / "lake.json").write_text(json.dumps({"format": 99, "id": "x"}))
+    (tmp_path / "lake" / "lake.json").write_bytes(encode({"format": 99, "id": "x"}))
     with pytest.raises(CommitError, match="format 99, this version reads up to 1"):
         Lake(tmp_path / "lake")
 
