@@ -7,7 +7,7 @@ from lake.log import Snapshot
 from lake.own_tables import own_tables
 from lake.relations import literal, relations
 from lake.schema import Table
-from lake.storage import Storage, clear_staged
+from lake.storage import Storage
 from lake.views import OWN, create_own, define, files_select, opened
 
 CATALOG = "catalog.duckdb"
@@ -26,7 +26,7 @@ def write_catalog(snapshot: Snapshot, storage: Storage) -> None:
         return
     staged = storage.staging()
     try:
-        with opened() as con:
+        with storage.step("write", CATALOG), opened() as con:
             # Without a write-ahead log the file is written once, when it is detached.
             options = f"storage_version '{STORAGE_VERSION}', recovery_mode no_wal_writes"
             con.execute(f"attach {literal(str(staged))} as catalog ({options})")
@@ -40,7 +40,17 @@ def write_catalog(snapshot: Snapshot, storage: Storage) -> None:
             con.execute("detach catalog")
         storage.replace(staged, CATALOG)
     finally:
-        clear_staged(staged)
+        storage.discard(staged)
+
+
+def is_current(snapshot: Snapshot, storage: Storage) -> bool:
+    """Whether the catalogue, where there should be one, shows this commit or a later one."""
+    if storage.filesystem is not None or snapshot.number < 0:
+        return True
+    try:
+        return catalog_number(storage.url(CATALOG)) >= snapshot.number
+    except duckdb.Error:
+        return False
 
 
 def _comments(snapshot: Snapshot, made: dict[str, Plan]) -> Iterator[str]:

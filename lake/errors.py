@@ -76,7 +76,7 @@ class SchemaError(LakeError, ValueError):
 
 
 class CommitError(LakeError, RuntimeError):
-    """The lake could not be written; it is as it was."""
+    """The lake could not be written; it is as it was, or the message says that this is not known."""
 
 
 class ConflictError(CommitError):

@@ -102,15 +102,16 @@ def gc(
         except ConflictError:
             continue
         for name in (*gone, *stale):
-            lake.storage.delete(name)
+            lake.storage.delete(name, piece_path(name))
         return found | {"commit": lake.number}
     raise ConflictError(f"gc: {ATTEMPTS} other commits came first; nothing was deleted, run again")
 
 
 def piece_path(name: str) -> str:
-    """The piece a file belongs to: itself, or its segment."""
+    """The piece a file belongs to: itself, its segment, or what is staged under one name."""
     parts = name.split("/")
-    return "/".join(parts[:3]) if parts[0] == "arrays" else name
+    depth = {"arrays": 3, "staging": 2}.get(parts[0], len(parts))
+    return "/".join(parts[:depth])
 
 
 def needed_paths(storage: Storage, snapshot: Snapshot, oldest: int) -> set[str]:

@@ -14,10 +14,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from lake.errors import CommitError
+from lake.errors import CommitError, ConflictError
 from lake.log import Piece
 from lake.schema import SOURCE, Array, Table
-from lake.storage import Storage, clear_staged, file_sink, staged_digest
+from lake.storage import Storage, file_sink, staged_digest
 
 ROW_GROUP = 122_880
 LONGEST_BOUND = 64
@@ -95,7 +95,7 @@ def _write_file(
         size = staged.stat().st_size
         path = publish_once(storage, staged, path, size, taken_names)
     except BaseException:
-        clear_staged(staged)
+        storage.discard(staged)
         raise
     return Piece(
         dataset=table.name,
@@ -144,18 +144,33 @@ def publish_once(storage: Storage, staged: Path, path: str, size: int, taken_nam
     """Publish under the name of the content, or find it there already from a run that was killed.
 
     A name that a garbage collection has given up may vanish at any moment; then the content gets another one.
+
+    Raises
+    ------
+    ConflictError
+        A garbage collection came between.
     """
     while path in taken_names:
         stem, _, ending = path.rpartition(".")
         path = f"{stem}.{taken_names[path]}.{ending}"
     try:
-        storage.publish(staged, path)
-    except FileExistsError:
-        if storage.size(path) != size:
-            raise CommitError(f"{path}: there with {storage.size(path)} bytes, expected {size}; remove it") from None
-        storage.touch(path)
-        staged.unlink()
+        try:
+            storage.publish(staged, path)
+        except FileExistsError:
+            _adopt(storage, path, size)
+            storage.discard(staged)
+    except FileNotFoundError:
+        raise ConflictError(f"{path}: a garbage collection came between; nothing was written, run again") from None
     return path
+
+
+def _adopt(storage: Storage, path: str, size: int) -> None:
+    """Make a file of ours what another writer published and may not have made durable."""
+    found = storage.size(path)
+    if found not in (size, None):
+        raise CommitError(f"{path}: there with {found} bytes, expected {size}; remove it")
+    storage.touch(path)
+    storage.secure(path)
 
 
 def partitions(table: Table, rows: pa.Table) -> Iterator[tuple[str, pa.Table]]:
@@ -247,7 +262,7 @@ def write_segment(
         for name in sorted(files, key=lambda n: n == "zarr.json"):
             publish_once(storage, staged / name, f"{folder}/{name}", files[name][1], {})
     finally:
-        clear_staged(staged)
+        storage.discard(staged)
     return Piece(
         dataset=array.name,
         path=folder,

@@ -1,21 +1,24 @@
-"""Where bytes lie: durable, write-once names in a folder or in an object store.
+"""Where bytes lie: durable, write-once names in a folder, or in an object store as `lake.objects` has them.
 
 A name is given once and never again: nothing here overwrites, but for `replace`, which is for disposable files. Each
 step that changes the disk passes through `Storage.step`, the seam where the tests pull the plug.
+
+What a power cut may take is all that was not fsynced: the bytes of a file by themselves, and each name in a folder by
+itself. So nothing is named before its bytes are fsynced, and nothing rests on a name, ours or another writer's, before
+every folder that leads to it is.
 """
 
 import contextlib
 import errno
 import hashlib
 import os
+import re
 import secrets
 import shutil
-import tempfile
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from itertools import takewhile
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from lake.errors import CommitError, LakeError
@@ -30,30 +33,35 @@ REFUSALS = {
     errno.EACCES: "permission denied",
     errno.EPERM: "not permitted",
     errno.ENOTSUP: "hard links are not supported",
+    errno.EINVAL: "not supported by the file system",
+    errno.EIO: "input/output error",
 }
+AS_IT_WAS = "the lake is as it was"
+UNSURE = "whether it stands is not known; run the same again, no input is ever in twice"
+MANY = 100_000
+STAGED = re.compile(r"[0-9a-f]{16}")
 
 
-def _undisturbed(act: str, name: str, done: bool) -> None:
+def undisturbed(act: str, name: str, done: bool) -> None:
     """The step that lets everything pass."""
 
 
 class Storage(ABC):
     """A tree of names; `name` is always relative, with `/` between its parts."""
 
-    def __init__(self, step: Step = _undisturbed) -> None:
+    def __init__(self, step: Step = undisturbed) -> None:
         self._step = step
 
     @contextlib.contextmanager
-    def step(self, act: str, name: str) -> Iterator[None]:
-        """One change of the disk: announced before and after, its failure told in the lake's words."""
+    def step(self, act: str, name: str, otherwise: str = AS_IT_WAS) -> Iterator[None]:
+        """One change of the disk: announced before and after; its failure, and how that leaves the lake, told."""
         self._step(act, name, False)
         try:
             yield
         except OSError as error:
             if isinstance(error, LakeError) or error.errno not in REFUSALS:
                 raise
-            why = REFUSALS[error.errno]
-            raise CommitError(f"{self.root}: {why} at {act} of {name}; the lake is as it was") from error
+            raise CommitError(f"{self.root}: {REFUSALS[error.errno]} at {act} of {name}; {otherwise}") from error
         self._step(act, name, True)
 
     root: str
@@ -79,6 +87,14 @@ class Storage(ABC):
         """Every file below a folder: its name from the root, and its age in seconds by the store's clock."""
 
     @abstractmethod
+    def is_free(self) -> bool:
+        """Whether a lake may be made here: nothing of anybody else's is there."""
+
+    @abstractmethod
+    def prepare(self) -> None:
+        """Make the place where the names will lie, so that nothing put there is lost with it."""
+
+    @abstractmethod
     def create(self, name: str, content: bytes) -> bool:
         """Give a name its content durably; False, and nothing changed, where the name is taken."""
 
@@ -91,6 +107,10 @@ class Storage(ABC):
         """Move a staged file under its final name; it is durable when this returns."""
 
     @abstractmethod
+    def secure(self, name: str) -> None:
+        """Make durable a name that others gave, who may have been killed before they did."""
+
+    @abstractmethod
     def touch(self, name: str) -> None:
         """Make a name young again, so that a garbage collection leaves it to whoever found it."""
 
@@ -99,8 +119,16 @@ class Storage(ABC):
         """Put a staged file in place of a disposable one."""
 
     @abstractmethod
-    def delete(self, name: str) -> None:
-        """Take a name away; one that is gone already is no error."""
+    def delete(self, name: str, piece: str = "") -> None:
+        """Take a name away, and what folders of its piece are empty then; one that is gone already is no error."""
+
+    def discard(self, staged: Path) -> None:
+        """Remove what is under a staging name, where that can be done; else a garbage collection will."""
+        with self.step("unlink", staged.name), contextlib.suppress(OSError):
+            if staged.is_dir():
+                shutil.rmtree(staged, ignore_errors=True)
+            else:
+                staged.unlink(missing_ok=True)
 
     @property
     @abstractmethod
@@ -120,10 +148,11 @@ class LocalStorage(Storage):
 
     filesystem = None
 
-    def __init__(self, root: Path, step: Step = _undisturbed) -> None:
+    def __init__(self, root: Path, step: Step = undisturbed) -> None:
         super().__init__(step)
         self.root = str(root)
         self.folder = root
+        self._durable: set[str] = set()
 
     def url(self, name: str) -> str:
         return str(self.folder.absolute() / name)
@@ -155,23 +184,40 @@ class LocalStorage(Storage):
         """The file system's own time, which on a server's disk is not ours."""
         probe = self.staging()
         try:
-            probe.touch()
+            with self.step("write", probe.name):
+                probe.touch()
             return probe.stat().st_mtime
-        except OSError:
+        except (OSError, CommitError):
             return time.time()
         finally:
-            probe.unlink(missing_ok=True)
+            self.discard(probe)
+
+    def is_free(self) -> bool:
+        # A writer that was killed at the very beginning left what it staged.
+        return {*self.list("")} <= {"staging"} and all(map(STAGED.fullmatch, self.list("staging")))
+
+    def prepare(self) -> None:
+        with self.step("mkdir", self.root):
+            self.folder.mkdir(parents=True, exist_ok=True)
+        device = self.folder.stat().st_dev
+        for folder in self.folder.resolve().parents:
+            if folder.stat().st_dev != device:
+                break
+            # A folder that may not be read was there before.
+            with self.step("fsync folder", self.root), contextlib.suppress(PermissionError):
+                _fsync(folder)
 
     def create(self, name: str, content: bytes) -> bool:
         staged = self.staging()
-        with self.step("write", name), os.fdopen(_exclusive(staged), "wb") as file:
-            file.write(content)
         try:
-            self._link(staged, name)
+            with self.step("write", name), os.fdopen(_exclusive(staged), "wb") as file:
+                file.write(content)
+            self._link(staged, name, UNSURE)
         except FileExistsError:
             return False
         finally:
-            staged.unlink(missing_ok=True)
+            self.discard(staged)
+        self._durable.add(name)
         return True
 
     def staging(self) -> Path:
@@ -182,13 +228,11 @@ class LocalStorage(Storage):
 
     def publish(self, staged: Path, name: str) -> None:
         self._link(staged, name)
-        with self.step("unlink", name):
-            staged.unlink()
+        self.discard(staged)
 
-    def _link(self, staged: Path, name: str) -> None:
+    def _link(self, staged: Path, name: str, otherwise: str = AS_IT_WAS) -> None:
         """Fsync a staged file and link it to its name; FileExistsError where the name is taken."""
         target = self.folder / name
-        made = _new_folders(target.parent)
         with self.step("mkdir", name):
             target.parent.mkdir(parents=True, exist_ok=True)
         with self.step("fsync", name):
@@ -200,12 +244,27 @@ class LocalStorage(Storage):
                 # A network file system may have made the link, lost the answer and asked again.
                 if not (target.exists() and target.samefile(staged)):
                     raise
-        for folder in (target.parent, *(f.parent for f in made)):
-            with self.step("fsync folder", name):
-                _fsync(folder)
+        self._fsync_folders(name, otherwise)
+
+    def _fsync_folders(self, name: str, otherwise: str) -> None:
+        """Fsync the folder of a name, and those that lead there, unless done before, whoever made them."""
+        folders = PurePosixPath(name).parents
+        above = [f for f in folders[:-1] if str(f) not in self._durable]
+        for folder in (folders[0], *(f.parent for f in above)):
+            with self.step("fsync folder", name, otherwise):
+                _fsync(self.folder / folder)
+        if len(self._durable) > MANY:
+            self._durable.clear()
+        self._durable.update(map(str, above))
+
+    def secure(self, name: str) -> None:
+        if name not in self._durable:
+            self._fsync_folders(name, AS_IT_WAS)
+            self._durable.add(name)
 
     def touch(self, name: str) -> None:
-        os.utime(self.folder / name)
+        with self.step("touch", name):
+            os.utime(self.folder / name)
 
     def replace(self, staged: Path, name: str) -> None:
         with self.step("fsync", name):
@@ -213,112 +272,26 @@ class LocalStorage(Storage):
         with self.step("rename", name):
             staged.replace(self.folder / name)
 
-    def delete(self, name: str) -> None:
+    def delete(self, name: str, piece: str = "") -> None:
         path = self.folder / name
         with self.step("unlink", name):
             path.unlink(missing_ok=True)
-        with contextlib.suppress(OSError):
-            while path.parent != self.folder and path.parent.parent != self.folder:
-                path = path.parent
-                path.rmdir()
+        # Other folders stay: somebody may be about to link a file there, or know them to be durable.
+        for folder in (f for f in path.parents if f.is_relative_to(self.folder / (piece or name))):
+            with self.step("rmdir", name), contextlib.suppress(OSError):
+                folder.rmdir()
 
 
-class ObjectStorage(Storage):
-    """A prefix of an object store, through fsspec; the store must honour conditional creation."""
-
-    def __init__(self, root: str, step: Step = _undisturbed) -> None:
-        from fsspec.core import url_to_fs
-
-        super().__init__(step)
-        self.root = root.rstrip("/")
-        self._fs, self._prefix = url_to_fs(self.root)
-        self._protocol = self.root.partition("://")[0]
-
-    @property
-    def filesystem(self) -> Any:
-        return self._fs
-
-    def _key(self, name: str) -> str:
-        return f"{self._prefix}/{name}"
-
-    def url(self, name: str) -> str:
-        return f"{self._protocol}://{self._key(name).lstrip('/')}"
-
-    def read(self, name: str) -> bytes:
-        content: bytes = self._fs.cat_file(self._key(name))
-        return content
-
-    def size(self, name: str) -> int | None:
-        self._fs.invalidate_cache()
-        try:
-            return int(self._fs.info(self._key(name))["size"])
-        except FileNotFoundError:
-            return None
-
-    def list(self, folder: str) -> list[str]:
-        self._fs.invalidate_cache()
-        try:
-            return sorted(key.rstrip("/").rsplit("/", 1)[-1] for key in self._fs.ls(self._key(folder), detail=False))
-        except FileNotFoundError:
-            return []
-
-    def walk(self, folder: str) -> Iterator[tuple[str, float]]:
-        self._fs.invalidate_cache()
-        now = self._clock()
-        for key, info in self._fs.find(self._key(folder), detail=True).items():
-            yield key[len(self._prefix) :].strip("/"), now - _modified(info)
-
-    def _clock(self) -> float:
-        """The store's own time: that of an object put now."""
-        name = f"staging/{secrets.token_hex(8)}"
-        self._fs.pipe_file(self._key(name), b"now")
-        try:
-            return _modified(self._fs.info(self._key(name)))
-        finally:
-            self._fs.rm_file(self._key(name))
-
-    def create(self, name: str, content: bytes) -> bool:
-        with self.step("create", name):
-            try:
-                self._fs.pipe_file(self._key(name), content, mode="create")
-            except (FileExistsError, TimeoutError, ConnectionError) as error:
-                # An answer may have been lost and the request sent again: what is there now decides.
-                with contextlib.suppress(FileNotFoundError):
-                    return self.read(name) == content
-                raise error
-        return True
-
-    def staging(self) -> Path:
-        return Path(tempfile.gettempdir(), f"lightlake-{secrets.token_hex(8)}")
-
-    def publish(self, staged: Path, name: str) -> None:
-        with self.step("put", name):
-            self._fs.put_file(str(staged), self._key(name))
-        staged.unlink()
-
-    def touch(self, name: str) -> None:
-        """Nothing to do: to put an object is to make it young."""
-
-    def replace(self, staged: Path, name: str) -> None:
-        self.publish(staged, name)
-
-    def delete(self, name: str) -> None:
-        with self.step("delete", name), contextlib.suppress(FileNotFoundError):
-            self._fs.rm_file(self._key(name))
-
-
-def _modified(info: dict[str, Any]) -> float:
-    """When an object was put, in seconds of the store's clock; now, where the store does not say."""
-    found = info.get("LastModified") or info.get("created") or time.time()
-    return found if isinstance(found, float) else float(found.timestamp())
-
-
-def storage_at(root: str | Path, step: Step = _undisturbed) -> Storage:
+def storage_at(root: str | Path, step: Step = undisturbed) -> Storage:
     """The storage of a folder, or of any URL that fsspec opens."""
     text = str(root)
     if text.startswith("file://"):
         text = text.removeprefix("file://")
-    return ObjectStorage(text, step) if "://" in text else LocalStorage(Path(text), step)
+    if "://" not in text:
+        return LocalStorage(Path(text), step)
+    from lake.objects import ObjectStorage
+
+    return ObjectStorage(text, step)
 
 
 def staged_digest(path: Path) -> tuple[str, int]:
@@ -332,15 +305,6 @@ def content_digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def clear_staged(path: Path) -> None:
-    """Remove what a failed writer left under a staging name, where that can be done; else a garbage collection will."""
-    if path.is_dir():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        with contextlib.suppress(OSError):
-            path.unlink()
-
-
 def _exclusive(path: Path) -> int:
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644)
 
@@ -351,11 +315,6 @@ def _fsync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _new_folders(folder: Path) -> list[Path]:
-    """Those of a folder and its parents that do not exist yet."""
-    return list(takewhile(lambda f: not f.exists(), (folder, *folder.parents)))
 
 
 def file_sink(path: Path) -> IO[bytes]:

@@ -4,7 +4,7 @@ import logging
 import re
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import get_close_matches
@@ -47,6 +47,10 @@ class Lake:
             raise QueryError(f"{self.root}: no lake there", f"lake demo --root {self.root}") from None
         self.id: str = head["id"]
         self.snapshot = load(self.storage)
+        if self.number < 0:
+            # Whoever makes the lake may be killed before its own name is durable, and this may be its first writer.
+            with suppress(LakeError, OSError):
+                self.storage.secure(HEAD)
         self.is_pinned = at is not None
         if at is not None:
             self.snapshot = load(self.storage, self._number(at))
@@ -62,12 +66,12 @@ class Lake:
         """
         storage = storage or storage_at(root)
         if storage.size(HEAD) is None:
-            if storage.list("log"):
-                raise CommitError(f"{storage.root}: has a log but no {HEAD}")
-            if isinstance(storage, LocalStorage):
-                if storage.list(""):
-                    raise CommitError(f"{storage.root}: not empty, and no lake", "lake demo --root lakehouse")
-                storage.folder.mkdir(parents=True, exist_ok=True)
+            is_free = storage.is_free()
+            # Whoever makes the lake at the same time puts lake.json before all else.
+            if not is_free and storage.size(HEAD) is None:
+                found = f"has a log but no {HEAD}" if storage.list("log") else "not empty, and no lake"
+                raise CommitError(f"{storage.root}: {found}", "lake demo --root lakehouse")
+            storage.prepare()
             head = {"format": FORMAT, "id": secrets.token_hex(16), "created": utc_text(datetime.now(UTC))}
             content = encode(head)
             if storage.create(HEAD, content) and storage.create(HEAD, content + b"\n"):
@@ -119,8 +123,8 @@ class Lake:
             yield tx
         moved = tx.snapshot.number != self.snapshot.number
         self.snapshot = tx.snapshot
-        if moved and catalog:
-            self._offer_catalog()
+        if catalog:
+            self._offer_catalog(moved)
 
     def refresh_catalog(self) -> None:
         """Write `catalog.duckdb` for the newest commit, where the root is a folder."""
@@ -134,12 +138,15 @@ class Lake:
             write_catalog(self.snapshot, self.storage)
             self.refresh()
 
-    def _offer_catalog(self) -> None:
-        """Refresh the catalogue after a commit, which stands whether or not that works."""
+    def _offer_catalog(self, moved: bool) -> None:
+        """Bring the catalogue up to the newest commit, which stands whether or not that works."""
         import duckdb
 
+        from lake.catalog import is_current
+
         try:
-            self.refresh_catalog()
+            if moved or not is_current(self.snapshot, self.storage):
+                self.refresh_catalog()
         except (OSError, LakeError, duckdb.Error) as error:
             log.warning("catalog.duckdb stays at an older commit: %s", error)
 

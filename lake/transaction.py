@@ -162,6 +162,9 @@ class Transaction:
         base = self.snapshot
         for _ in range(ATTEMPTS):
             base = replay(self.storage, base)
+            if base.number >= 0:
+                # Nothing is put on top of a commit, nor told to be in already, that a power cut may still take.
+                self.storage.secure(entry_name(base.number))
             if self._only_on not in (None, base.number):
                 raise ConflictError(f"{self.reason}: commit {base.number} came first; nothing was written, run again")
             plan = Plan(self.storage, base, self._base, self.run_id)

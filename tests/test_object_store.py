@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from lake.keys import merged
+from lake.objects import ObjectStorage
 from lake.pieces import read_rows
-from lake.storage import ObjectStorage
 from lake.store import Lake
 from lake.verify import check_log, check_piece
 from tests.builders.lakes import COUNTS, FRAMES, counts, images, instants, origin
