@@ -1,6 +1,9 @@
 """`catalog.duckdb`: the newest commit for any DuckDB client, without our code."""
 
 from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
 
 from lake.compose import Plan, quoted
 from lake.log import Snapshot
@@ -51,6 +54,13 @@ def is_current(snapshot: Snapshot, storage: Storage) -> bool:
         return catalog_number(storage.url(CATALOG)) >= snapshot.number
     except duckdb.Error:
         return False
+
+
+def catalog_number(path: str | Path) -> int:
+    """The commit that a catalogue shows."""
+    with duckdb.connect(str(path), read_only=True) as con:
+        ((number,),) = con.execute(f"select number from {OWN}.catalog").fetchall()
+    return int(number)
 
 
 def _comments(snapshot: Snapshot, made: dict[str, Plan]) -> Iterator[str]:

@@ -95,13 +95,16 @@ def gc(
         found = {"files": len(gone), "staging": len(stale), "oldest": oldest, "commit": lake.number}
         if dry_run:
             return found
+        # Leftovers need no commit, and on a full disk they make room for one.
+        for name in stale:
+            lake.storage.delete(name, piece_path(name))
         try:
             if gone or oldest > lake.snapshot.oldest:
                 with lake.transaction("gc", catalog=catalog) as tx:
                     tx.give_up({piece_path(n) for n in gone}, oldest, on)
         except ConflictError:
             continue
-        for name in (*gone, *stale):
+        for name in gone:
             lake.storage.delete(name, piece_path(name))
         return found | {"commit": lake.number}
     raise ConflictError(f"gc: {ATTEMPTS} other commits came first; nothing was deleted, run again")

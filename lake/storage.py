@@ -36,6 +36,7 @@ REFUSALS = {
     errno.EINVAL: "not supported by the file system",
     errno.EIO: "input/output error",
 }
+FULL = (errno.ENOSPC, errno.EDQUOT)
 AS_IT_WAS = "the lake is as it was"
 UNSURE = "whether it stands is not known; run the same again, no input is ever in twice"
 MANY = 100_000
@@ -55,13 +56,14 @@ class Storage(ABC):
     @contextlib.contextmanager
     def step(self, act: str, name: str, otherwise: str = AS_IT_WAS) -> Iterator[None]:
         """One change of the disk: announced before and after; its failure, and how that leaves the lake, told."""
-        self._step(act, name, False)
         try:
+            self._step(act, name, False)
             yield
         except OSError as error:
             if isinstance(error, LakeError) or error.errno not in REFUSALS:
                 raise
-            raise CommitError(f"{self.root}: {REFUSALS[error.errno]} at {act} of {name}; {otherwise}") from error
+            hint = "lake gc --grace 0s" if error.errno in FULL else ""
+            raise CommitError(f"{self.root}: {REFUSALS[error.errno]} at {act} of {name}; {otherwise}", hint) from error
         self._step(act, name, True)
 
     root: str

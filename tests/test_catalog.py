@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from lake.catalog import CATALOG, write_catalog
+from lake.catalog import CATALOG, catalog_number, write_catalog
 from lake.storage import storage_at
 from tests.builders.lakes import COUNTS, counts, origin
 from tests.builders.relations import counted_lake, use_relations
@@ -68,18 +68,12 @@ def test_columns_and_relations_carry_their_meaning(lake):
     assert comments["totals"] == "Rows of each observation."
 
 
-def commit_of(path: Path) -> int:
-    """The commit that a catalogue shows."""
-    with duckdb.connect(str(path), read_only=True) as con:
-        return con.execute("select number from lake.catalog").fetchall()[0][0]
-
-
 def test_an_open_client_is_not_disturbed_by_a_new_catalogue(lake):
     with duckdb.connect(str(Path(lake.root, CATALOG)), read_only=True) as con:
         with lake.transaction("more") as tx:
             tx.append(COUNTS, counts("c", 3), source=origin("c"))
         assert con.execute("select count(*) from toy.counts").fetchall() == [(12,)]
-    assert commit_of(Path(lake.root, CATALOG)) == lake.number == 1
+    assert catalog_number(Path(lake.root, CATALOG)) == lake.number == 1
     with duckdb.connect(str(Path(lake.root, CATALOG)), read_only=True) as con:
         assert con.execute("select count(*) from toy.counts").fetchall() == [(15,)]
 
@@ -93,7 +87,7 @@ def test_an_empty_lake_has_a_catalogue(tmp_path):
 
     storage = storage_at(tmp_path)
     write_catalog(Snapshot(), storage)
-    assert commit_of(tmp_path / CATALOG) == -1
+    assert catalog_number(tmp_path / CATALOG) == -1
 
 
 def test_an_object_store_has_no_catalogue(tmp_path):

@@ -37,7 +37,8 @@ FRAMES = Array(
 
 def origin(name: str) -> dict[str, Any]:
     """The record of an input of this name."""
-    return {"uri": f"archive/{name}", "sha256": hashlib.sha256(name.encode()).hexdigest(), "size": 1, "reader": "toy"}
+    sha256 = hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()
+    return {"uri": f"archive/{name}", "sha256": sha256, "size": 1, "reader": "toy"}
 
 
 def counts(obs_id: str, n: int = 5, first: int = 0) -> dict[str, Any]:
