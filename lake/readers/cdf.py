@@ -16,6 +16,7 @@ from lake.source import Content, Part
 
 EPOCH, EPOCH16, TT2000, CHAR, UCHAR = 31, 32, 33, 51, 52
 UNIX_MS = 62_167_219_200_000  # 1970 in the milliseconds since year 0 of a CDF epoch
+CPU_S = 20
 LATEST_MS = 315_569_519_999_000  # 9999-12-31, a fill value of some archives and past all data
 
 

@@ -36,7 +36,21 @@ def read(stream: BinaryIO, name: str) -> Content:
     Refused
         There is damage, and nothing good beside it.
     """
+    return _content(stream, *walk(stream, name))
+
+
+def read_plain(stream: BinaryIO, name: str) -> Content | None:
+    """The same, where no image is compressed; None where one is."""
     hdus, damage = walk(stream, name)
+    return None if any(map(_is_tiled, hdus)) else _content(stream, hdus, damage)
+
+
+def _is_tiled(hdu: Hdu) -> bool:
+    return hdu.header.get("ZIMAGE") is True and hdu.kind == "BINTABLE"
+
+
+def _content(stream: BinaryIO, hdus: list[Hdu], damage: Refused | None) -> Content:
+    """The HDUs that were found, decoded."""
     parts: list[Part] = []
     wrong: list[tuple[Hdu, Refused]] = []
     for hdu in hdus:
@@ -53,7 +67,7 @@ def read(stream: BinaryIO, name: str) -> Content:
             refusal.__cause__ = error
             wrong.append((hdu, refusal))
     if damage is not None:
-        wrong.append((Hdu(name, len(hdus)), damage))
+        wrong.append((Hdu(hdus[0].file, len(hdus)), damage))
     if wrong and not parts:
         raise wrong[0][1]
     return Content(hdus[0].header, tuple(parts), tuple(_problem(hdu, error) for hdu, error in wrong))
@@ -69,7 +83,7 @@ def _part(hdu: Hdu, data: bytes, before: list[Part]) -> Part:
     """One HDU, decoded."""
     if hdu.header.get("ZTABLE") is True:
         raise hdu.malformed("fits-kind", "found a tile-compressed table, expected a plain one")
-    if hdu.header.get("ZIMAGE") is True and hdu.kind == "BINTABLE":
+    if _is_tiled(hdu):
         header = image_header(hdu)
         image = Hdu(hdu.file, hdu.number, header)
         return _image(image, tiled_pixels(hdu, data), before)

@@ -102,6 +102,13 @@ def read(stream: BinaryIO, name: str) -> Content:
     return Content(header | scalars, tuple(_parts([v for v in variables if v.dims], name)), tuple(problems))
 
 
+def read_plain(stream: BinaryIO, name: str) -> Content | None:
+    """The same of a classic file, which NumPy decodes; None for HDF5."""
+    magic = stream.read(len(HDF5))
+    stream.seek(0)
+    return None if magic == HDF5 else read(stream, name)
+
+
 def _parts(variables: list[Variable], name: str) -> Iterator[Part]:
     """Tables by leading dimension, `time` first, and the cubes."""
     leading = sorted({v.dims[0] for v in variables}, key=lambda dim: _part_name(dim) != "")

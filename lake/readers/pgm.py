@@ -96,6 +96,10 @@ def read(stream: BinaryIO, name: str) -> Content:
     return Content(frames[0].words, (part,), tuple(problems))
 
 
+# Python and NumPy alone decode it.
+read_plain = read
+
+
 def _frames(buffer: bytes) -> Iterator[Frame | str]:
     """Each frame, or what is wrong with it; after damage the next header of the first frame's size is looked for."""
     place, first = 0, None
