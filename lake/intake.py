@@ -10,6 +10,7 @@ from lake.blocks import THREADS, Progress, map_items
 from lake.errors import LakeError, SchemaError
 from lake.log import Json
 from lake.readers import read
+from lake.readers.child import children
 from lake.readers.guards import sha256_of
 from lake.schema import Array, Declaration, Table, Taken
 from lake.source import Source
@@ -85,6 +86,9 @@ def take_in(
 ) -> list[Intake]:
     """Read files and stage what they give; nothing is committed.
 
+    Decoders written in C run in child processes (`lake.readers`), one a thread, which end with this call; those of
+    a cluster's workers end with the workers.
+
     Parameters
     ----------
     datasets : what the pipeline fills; a file that all of them have is known and not read again.
@@ -96,12 +100,15 @@ def take_in(
     n_all = total or len(paths)
     held = [{s for d, s in lake.snapshot.ingested if d == declaration.name} for declaration in datasets]
     known = frozenset(set.intersection(*held)) if held else frozenset()
-    outcomes = map_items(
-        stage_file, paths, scheduler=scheduler, workers=workers, strict=strict,
-        progress=lambda done, _: progress(before + done, n_all),
-        storage=lake.storage, known=known, rows_of=rows_of,
-        words={"run": run, "given_up": dict(lake.snapshot.deleted), "staged_on": lake.number},
-    )  # fmt: skip
+    try:
+        outcomes = map_items(
+            stage_file, paths, scheduler=scheduler, workers=workers, strict=strict,
+            progress=lambda done, _: progress(before + done, n_all),
+            storage=lake.storage, known=known, rows_of=rows_of,
+            words={"run": run, "given_up": dict(lake.snapshot.deleted), "staged_on": lake.number},
+        )  # fmt: skip
+    finally:
+        children().close()
     return [o.value if o.value is not None else Intake(o.item, reason=_words(o.error)) for o in outcomes]
 
 
@@ -113,7 +120,7 @@ def stage_file(path: str, *, storage: Storage, known: frozenset[str], rows_of: R
             sha256 = sha256_of(raw)
         if sha256 in known:
             return Intake(path, {"uri": path, "sha256": sha256}, is_known=True)
-    source = read(local)
+    source = read(local, apart=True)
     record = source_record(source)
     staged = []
     for declaration, rows in rows_of(source):

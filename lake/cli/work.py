@@ -130,7 +130,7 @@ def _rehearsed(session: Session, chosen: Pipeline, paths: Sequence[Path]) -> dic
     skipped = []
     for path in paths:
         try:
-            count["known" if read(path).sha256 in known else "new"] += 1
+            count["known" if read(path, apart=True).sha256 in known else "new"] += 1
         except SourceError as error:
             skipped.append({"source": str(path), "reason": error.message})
     return {"commit": number, **count, "skipped": skipped, "seconds": round(time.monotonic() - start, 1)}
