@@ -9,10 +9,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from lake.errors import CommitError, QueryError
+from lake.errors import QueryError
 from lake.log import Snapshot
 from lake.pieces import read_rows
 from lake.schema import Array
+from lake.segment_guard import check_segment
 from lake.storage import Storage
 
 BOOKKEEPING = ("segment", "segment_index")
@@ -36,11 +37,10 @@ class Segment:
         ------
         CommitError
             A file is missing or of another length, which Zarr itself would read as fill values.
+        Refused
+            It is none that this lake writes.
         """
-        for name, size in self.sizes:
-            found = self.storage.size(f"{self.path}/{name}")
-            if found != size:
-                raise CommitError(f"{self.path}/{name}: {found or 'no'} bytes, the log has {size}", "lake verify")
+        check_segment(self.storage, self.path, dict(self.sizes))
         return _opened(self)
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lake.errors import CommitError, QueryError
+from lake.errors import CommitError, Forbidden, QueryError
 from lake.layers import layered
 from lake.schema import Array, Declaration, Table, declaration
 from lake.storage import Storage
@@ -25,6 +25,9 @@ FORMAT = 1
 CHECKPOINT_EVERY = 100
 # A checkpoint lists every piece again, so it waits for as many commits as a twentieth of the pieces.
 CHECKPOINT_SHARE = 20
+# Below the root and without a step back, whoever wrote the log.
+PIECE_PATH = re.compile(r"(tables|arrays)(/[A-Za-z0-9_][A-Za-z0-9_.-]*)+", re.ASCII)
+FILE_PATH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*", re.ASCII)
 FIRST = 0
 SORTED = json.JSONEncoder(sort_keys=True, ensure_ascii=False)
 Json = dict[str, Any]
@@ -70,7 +73,18 @@ class Piece:
 
     @classmethod
     def from_json(cls, words: Mapping[str, Any]) -> "Piece":
-        """The piece from the log."""
+        """The piece from the log.
+
+        Raises
+        ------
+        Forbidden
+            It would lie outside of the lake.
+        """
+        names = [words["path"], *words.get("files", ())]
+        if not PIECE_PATH.fullmatch(names[0]) or not all(map(FILE_PATH.fullmatch, names[1:])):
+            raise Forbidden(
+                "the log", "piece-path", f"found {names[0][:200]!r}, expected a name below tables or arrays"
+            )
         return cls(**{**words, "sources": tuple(words.get("sources", ()))})
 
 

@@ -225,13 +225,22 @@ def read_rows(storage: Storage, piece: Piece, columns: Sequence[str] | None = No
     Raises
     ------
     CommitError
-        The file is gone or damaged.
+        The file is gone or damaged, or has other columns than the log.
     """
     try:
         opened = storage.url(piece.path) if storage.filesystem is None else pa.BufferReader(storage.read(piece.path))
-        return pq.ParquetFile(opened).read(columns=None if columns is None else list(columns))
+        file = pq.ParquetFile(opened)
+        _check_types(piece, file.schema_arrow)
+        return file.read(columns=None if columns is None else list(columns))
     except (OSError, pa.ArrowException) as error:
         raise CommitError(f"{piece.path}: {error}", "lake verify") from error
+
+
+def _check_types(piece: Piece, schema: pa.Schema) -> None:
+    """Compare a file's columns with those of the log; what a footer says is never believed alone."""
+    found = {field.name: str(field.type) for field in schema if field.name != SOURCE}
+    if found != dict(piece.columns) or SOURCE not in schema.names:
+        raise CommitError(f"{piece.path}: has columns {found}, the log has {dict(piece.columns)}", "lake verify")
 
 
 def write_segment(
