@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lake.blocks import THREADS, Progress, map_items
+from lake.blocks import THREADS, Outcome, Progress, map_items
 from lake.errors import LakeError, SchemaError
 from lake.log import Json
 from lake.readers import read
 from lake.readers.child import children
 from lake.readers.guards import sha256_of
+from lake.redaction import without_secrets
 from lake.schema import Array, Declaration, Table, Taken
 from lake.source import Source
 from lake.staging import Staged, source_record, stage_frames, stage_rows
@@ -109,17 +110,17 @@ def take_in(
         )  # fmt: skip
     finally:
         children().close()
-    return [o.value if o.value is not None else Intake(o.item, reason=_words(o.error)) for o in outcomes]
+    return [o.value if o.value is not None else _left_out(o) for o in outcomes]
 
 
 def stage_file(path: str, *, storage: Storage, known: frozenset[str], rows_of: RowsOf, words: dict[str, Any]) -> Intake:
     """One file, read and staged with these words; left alone where its bytes are known."""
-    local = Path(path)
+    local, uri = Path(path), without_secrets(path)
     if local.is_file():
         with local.open("rb") as raw:
             sha256 = sha256_of(raw)
         if sha256 in known:
-            return Intake(path, {"uri": path, "sha256": sha256}, is_known=True)
+            return Intake(uri, {"uri": uri, "sha256": sha256}, is_known=True)
     source = read(local, apart=True)
     record = source_record(source)
     staged = []
@@ -135,9 +136,9 @@ def stage_file(path: str, *, storage: Storage, known: frozenset[str], rows_of: R
     last = staged[-1]
     n_rows = sum(p.n_rows for p in last.pieces if not p.is_segment)
     unit = last.declaration.name.partition(".")[2]
-    log.info("source=%s %s=%d", local.name, unit, n_rows, extra={"amount": n_rows, "unit": unit})
+    log.info("source=%s %s=%d", Path(uri).name, unit, n_rows, extra={"amount": n_rows, "unit": unit})
     problems = tuple({"place": p.place, "reason": p.reason, "count": p.count} for p in source.problems)
-    return Intake(path, record, tuple(staged), problems=problems)
+    return Intake(uri, record, tuple(staged), problems=problems)
 
 
 def commit(lake: "Lake", intakes: Sequence[Intake], run: Json) -> Json:
@@ -175,6 +176,10 @@ def summed(parts: Sequence[Json], lake: "Lake", seconds: float) -> Json:
         "skipped": [s for p in parts for s in p["skipped"]],
         "seconds": round(seconds, 3),
     }
+
+
+def _left_out(outcome: Outcome[str, Intake]) -> Intake:
+    return Intake(without_secrets(outcome.item), reason=without_secrets(_words(outcome.error)))
 
 
 def _words(error: Exception | None) -> str:

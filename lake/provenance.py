@@ -16,6 +16,7 @@ from lake import __version__
 from lake.errors import QueryError
 from lake.log import Json, Snapshot, utc_text
 from lake.pieces import read_rows
+from lake.redaction import without_secrets
 from lake.schema import SOURCE
 from lake.storage import Storage
 
@@ -29,18 +30,26 @@ def new_run(pipeline: str, parameters: Mapping[str, Any], seed: int | None = Non
 
     Parameters
     ----------
-    parameters : plain values; those whose name speaks of a secret are left out.
+    parameters : plain values; those whose name speaks of a secret are left out, and passwords inside of others.
     """
-    kept = {k: v for k, v in parameters.items() if not any(word in k.lower() for word in SECRET)}
     return {
         "id": secrets.token_hex(8),
         "pipeline": pipeline,
-        "parameters": json.dumps(kept, sort_keys=True, default=str),
+        "parameters": json.dumps(_plain(parameters), sort_keys=True),
         "seed": seed,
         "code": code_version(),
         "packages": package_versions(),
         "started": utc_text(datetime.now(UTC)),
     }
+
+
+def _plain(value: Any) -> Any:
+    """A parameter as JSON has it, its texts without passwords."""
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items() if not any(word in str(k).lower() for word in SECRET)}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    return value if value is None or isinstance(value, bool | int | float) else without_secrets(str(value))
 
 
 @cache

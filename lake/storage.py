@@ -22,6 +22,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from lake.errors import CommitError, LakeError
+from lake.redaction import has_secrets, without_secrets
 
 Step = Callable[[str, str, bool], None]
 """Called with what is done (`write`, `fsync`, `link`, …), to which name, and whether it is done already."""
@@ -285,8 +286,17 @@ class LocalStorage(Storage):
 
 
 def storage_at(root: str | Path, step: Step = undisturbed) -> Storage:
-    """The storage of a folder, or of any URL that fsspec opens."""
+    """The storage of a folder, or of any URL that fsspec opens.
+
+    Raises
+    ------
+    LakeError
+        The URL has a password or a query in it, which the log and Prefect's pages would tell everybody.
+    """
     text = str(root)
+    if has_secrets(text):
+        said = without_secrets(text)
+        raise LakeError(f"{said}: was given with a password or a query; leave them to the store's own variables")
     if text.startswith("file://"):
         text = text.removeprefix("file://")
     if "://" not in text:

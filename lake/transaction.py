@@ -16,6 +16,7 @@ from lake.errors import CommitError, ConflictError, QueryError
 from lake.log import FORMAT, Json, Piece, Snapshot, digest, encode, entry_name, is_checkpoint_due, next_time, replay
 from lake.log import write_checkpoint as checkpoint
 from lake.plan import Delete, Plan, Replace
+from lake.redaction import without_secrets
 from lake.schema import Array, Declaration, Table, Taken
 from lake.source import Source
 from lake.staging import Staged, source_record, stage_frames, stage_rows
@@ -131,12 +132,13 @@ class Transaction:
         self, uri: str, reason: str, *, dataset: str = "", sha256: str = "", count: int = 1, place: str = ""
     ) -> None:
         """Record an input, or some rows of one, that was left out, and why."""
+        uri, reason = without_secrets(uri), without_secrets(reason)
         words = {"uri": uri, "reason": reason, "dataset": dataset, "sha256": sha256, "n_rows": count, "place": place}
         self._rejects.append(words)
 
     def skip(self, uri: str, reason: str, **words: Any) -> None:
         """Leave a whole input out, and record why."""
-        self.skipped.append((uri, reason))
+        self.skipped.append((without_secrets(uri), without_secrets(reason)))
         self.reject(uri, reason, **words)
 
     def tag(self, name: str, number: int) -> None:
