@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -121,7 +121,7 @@ def stage_file(path: str, *, storage: Storage, known: frozenset[str], rows_of: R
             sha256 = sha256_of(raw)
         if sha256 in known:
             return Intake(uri, {"uri": uri, "sha256": sha256}, is_known=True)
-    source = read(local, apart=True)
+    source = replace(read(path, apart=True), uri=uri)
     record = source_record(source)
     staged = []
     for declaration, rows in rows_of(source):
