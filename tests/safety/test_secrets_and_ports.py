@@ -98,6 +98,7 @@ def test_a_secret_in_an_address_a_name_a_parameter_or_an_error_is_nowhere_in_the
     assert told(tmp_path / "lake") == []
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_a_secret_is_nowhere_in_the_home_of_prefect(tmp_path):
     """Number 99, Prefect's half: a run, and runs that are refused for what they were given."""
