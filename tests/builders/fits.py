@@ -65,3 +65,12 @@ def tiled(pixels: NDArray[Any], codec: str = "RICE_1", **options: Any) -> bytes:
 def fits_file(*hdus: bytes) -> bytes:
     """A whole file; a bare primary header is put first where there is none."""
     return b"".join(hdus if hdus and hdus[0].startswith(b"SIMPLE") else (image(), *hdus))
+
+
+def cells(*values: Any, dtype: str = "i4", shape: tuple[int, ...] = (-1, 1)) -> NDArray[Any]:
+    """Values as a column of one row each, or of another shape."""
+    return np.array(values, dtype).reshape(shape)
+
+
+PIXELS = np.arange(12, dtype=np.int16).reshape(3, 4)
+GOOD = table({"TIME": ("D", np.array([1.5, 2.5]))}, EXTNAME="EVENTS", TUNIT1="s")
