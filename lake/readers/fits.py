@@ -4,7 +4,7 @@ Every HDU with data is a part, and every extension without; a primary header alo
 and HISTORY joined by newlines, the first of a repeated keyword, and times as they are written.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from math import prod
 from typing import Any, BinaryIO
 
@@ -22,6 +22,8 @@ PIXELS = {8: "u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
 # Letters of table columns with the same items, which name the other signedness.
 LETTERS = {8: "B", 16: "I", 32: "J", 64: "K"}
 
+ONES = (1 << 32) - 1
+
 
 def recognises(head: bytes) -> bool:
     """Whether a file begins with the first card of FITS."""
@@ -30,6 +32,9 @@ def recognises(head: bytes) -> bool:
 
 def read(stream: BinaryIO, name: str) -> Content:
     """The HDUs of a FITS file; a damaged one is left out and told of, where another is good.
+
+    An HDU whose data differ from their DATASUM is told of as well, and kept. CHECKSUM is not looked at: every tool that
+    adds a keyword makes it stale.
 
     Raises
     ------
@@ -52,13 +57,16 @@ def _is_tiled(hdu: Hdu) -> bool:
 def _content(stream: BinaryIO, hdus: list[Hdu], damage: Refused | None) -> Content:
     """The HDUs that were found, decoded."""
     parts: list[Part] = []
+    doubts: list[Problem] = []
     wrong: list[tuple[Hdu, Refused]] = []
     for hdu in hdus:
         if hdu.number == 0 and hdu.size == 0:
             continue
         try:
             stream.seek(hdu.start)
-            parts.append(_part(hdu, stream.read(hdu.size), parts))
+            data = stream.read(hdu.size)
+            parts.append(_part(hdu, data, parts))
+            doubts.extend(_doubts(hdu, data, stream.read(hdu.end - hdu.start - hdu.size)))
         except Refused as error:
             wrong.append((hdu, error))
         # Codecs throw anything; one HDU they choke on does not spoil the others.
@@ -70,7 +78,30 @@ def _content(stream: BinaryIO, hdus: list[Hdu], damage: Refused | None) -> Conte
         wrong.append((Hdu(hdus[0].file, len(hdus)), damage))
     if wrong and not parts:
         raise wrong[0][1]
-    return Content(hdus[0].header, tuple(parts), tuple(_problem(hdu, error) for hdu, error in wrong))
+    return Content(hdus[0].header, tuple(parts), (*(_problem(hdu, error) for hdu, error in wrong), *doubts))
+
+
+def _doubts(hdu: Hdu, data: bytes, padding: bytes) -> Iterator[Problem]:
+    """Whether the header has bytes that it may not, or the data differ from their DATASUM.
+
+    Archives leave a DATASUM as it was when they change a file.
+    """
+    if hdu.n_strange:
+        yield Problem(hdu.place, f"found {hdu.n_strange} bytes of header that are no printable ASCII; kept", 0)
+    stated = str(hdu.header.get("DATASUM", "")).strip()
+    if stated.isdecimal() and len(stated) <= 10:
+        found = _sum32(data, padding)
+        if (found - int(stated)) % ONES:
+            yield Problem(hdu.place, f"found data that sum to {found}, expected DATASUM {stated}; kept", 0)
+
+
+def _sum32(data: bytes, padding: bytes) -> int:
+    """The sum of all four-byte words, the carry added at the other end."""
+    n = len(data) // 4
+    rest = data[4 * n :] + padding
+    words = np.frombuffer(data, ">u4", n), np.frombuffer(rest + bytes(-len(rest) % 4), ">u4")
+    total = sum(int(w.sum(dtype=np.uint64)) for w in words)
+    return (total - 1) % ONES + 1 if total else 0
 
 
 def _problem(hdu: Hdu, error: Refused) -> Problem:
@@ -81,9 +112,9 @@ def _problem(hdu: Hdu, error: Refused) -> Problem:
 
 def _part(hdu: Hdu, data: bytes, before: list[Part]) -> Part:
     """One HDU, decoded."""
-    if hdu.header.get("ZTABLE") is True:
+    if hdu.kind == "BINTABLE" and hdu.truth("ZTABLE"):
         raise hdu.malformed("fits-kind", "found a tile-compressed table, expected a plain one")
-    if _is_tiled(hdu):
+    if hdu.kind == "BINTABLE" and hdu.truth("ZIMAGE"):
         header = image_header(hdu)
         image = Hdu(hdu.file, hdu.number, header)
         return _image(image, tiled_pixels(hdu, data), before)

@@ -14,7 +14,7 @@ ITEMS = {
     "A": "S1", "E": ">f4", "D": ">f8", "C": ">c8", "M": ">c16",
 }  # fmt: skip
 FIXED = re.compile(r"(\d{0,12})([LXBIJKAEDCM])(\w*)")
-VARIABLE = re.compile(r"([01]?)([PQ])([LXBIJKAEDCM])(?:\((\d{1,12})\))?.*")
+VARIABLE = re.compile(r"([01]?)([PQ])([LXBIJKAEDCM])(?:\((\d{1,12})\))?\w*")
 TDIM = re.compile(r"\((-?\d{1,12}(?:\s*,\s*-?\d{1,12})*)\)")
 INTEGERS = "BIJK"
 

@@ -21,6 +21,7 @@ MOST_BYTES = 4 << 30
 BITPIX = (8, 16, 32, 64, -32, -64)
 # Outside printable ASCII: controls are blanks, the rest question marks.
 PRINTABLE = bytes(c if 32 <= c < 127 else 32 if c < 32 else ord("?") for c in range(256))
+KNOWN = bytes(range(32, 127))
 NOT_A_NUMBER = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)
 
 
@@ -33,6 +34,7 @@ class Hdu:
     file, number : name of the file, place in it from 0.
     header : its keywords; the first of a repeated one.
     start, size : first byte and number of bytes of the data, without padding.
+    n_strange : bytes of the header that no FITS header may have.
     """
 
     file: str
@@ -40,6 +42,7 @@ class Hdu:
     header: Mapping[str, Any] = field(default_factory=dict)
     start: int = 0
     size: int = 0
+    n_strange: int = 0
 
     @property
     def name(self) -> str:
@@ -75,6 +78,13 @@ class Hdu:
         value = self.header.get(key, default)
         if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
             raise self.malformed("fits-header", f"found {key} = {value!r}, expected a whole number of {least} or more")
+        return value
+
+    def truth(self, key: str) -> bool:
+        """A keyword that is T or F, and F where it is absent."""
+        value = self.header.get(key, False)
+        if not isinstance(value, bool):
+            raise self.malformed("fits-header", f"found {key} = {value!r}, expected T or F")
         return value
 
     def axes(self, prefix: str = "NAXIS") -> tuple[int, ...]:
@@ -129,11 +139,11 @@ def _hdu_at(stream: BinaryIO, at: int, hdu: Hdu, length: int) -> Hdu | None:
     if not first.startswith(b"XTENSION" if hdu.number else b"SIMPLE  ="):
         wanted = "XTENSION" if hdu.number else "SIMPLE"
         raise hdu.malformed("fits-header", f"found {first[:8]!r} at byte {at}, expected {wanted}")
-    cards, n_bytes = _cards(stream, first, hdu)
-    found = replace(hdu, header=_header(cards, hdu), start=at + n_bytes)
+    cards, n_bytes, n_strange = _cards(stream, first, hdu)
+    found = replace(hdu, header=_header(cards, hdu), start=at + n_bytes, n_strange=n_strange)
     axes = found.axes()
     # A random-groups file says NAXIS1 = 0 and means the axes after it.
-    counted = axes[1:] if found.header.get("GROUPS") is True and axes[:1] == (0,) else axes
+    counted = axes[1:] if axes[:1] == (0,) and found.truth("GROUPS") else axes
     values = found.whole("PCOUNT", 0) + prod(counted) if axes else 0
     size = found.item_bytes() * found.whole("GCOUNT", 1) * values
     if size > MOST_BYTES:
@@ -143,19 +153,20 @@ def _hdu_at(stream: BinaryIO, at: int, hdu: Hdu, length: int) -> Hdu | None:
     return replace(found, size=size)
 
 
-def _cards(stream: BinaryIO, block: bytes, hdu: Hdu) -> tuple[list[str], int]:
-    """Cards before END, and the bytes that the header takes."""
+def _cards(stream: BinaryIO, block: bytes, hdu: Hdu) -> tuple[list[str], int, int]:
+    """Cards before END, the bytes that the header takes, and those of them that are not printable."""
     cards: list[str] = []
-    n_bytes = 0
+    n_bytes = n_strange = 0
     while True:
         n_bytes += BLOCK
         if len(block) < BLOCK:
             raise hdu.malformed("fits-end", f"found {n_bytes - BLOCK + len(block)} bytes of header and no END")
+        n_strange += len(block.translate(None, KNOWN))
         text = block.translate(PRINTABLE).decode("ascii")
         for i in range(0, BLOCK, CARD):
             card = text[i : i + CARD]
             if card[:8] == "END     ":
-                return cards, n_bytes
+                return cards, n_bytes, n_strange
             cards.append(card)
         if len(cards) > MOST_CARDS:
             raise TooLarge(hdu.file, "fits-cards", f"{hdu.place}: found more than {MOST_CARDS} cards and no END")

@@ -183,18 +183,21 @@ def _check_jpeg(data: bytes, name: str) -> int:
 def _jp2(data: bytes, name: str) -> tuple[Header, NDArray[Any], list[Problem]]:
     header: Header = {}
     problems: list[Problem] = []
-    stream = None
+    stream = stated = None
     for kind, begin, end in _boxes(data, name):
         if kind == b"xml ":
             try:
                 header.update(_keywords(data[begin:end], name))
             except ElementTree.ParseError as error:
                 problems.append(Problem(f"XML at byte {begin}", str(error)))
+        elif kind == b"jp2h":
+            stated = _stated(data[begin:end], name)
         elif kind == b"jp2c" and stream is None:
             stream = begin, end
     if stream is None:
         raise Malformed(name, "jp2-boxes", "found no codestream, expected a box jp2c")
     _check_codestream(data[slice(*stream)], name)
+    _check_stated(stated, data[slice(*stream)], name)
     return header, _native(imagecodecs.jpeg2k_decode(data)), problems
 
 
@@ -233,6 +236,23 @@ def _check_codestream(stream: bytes, name: str) -> None:
         raise TooLarge(name, "jp2-tiles", f"found {tiles} tiles, expected up to {MOST_TILES}")
     if not stream.endswith(END):
         raise Malformed(name, "jp2-end", f"found {stream[-2:].hex(' ')} at the end, expected ff d9")
+
+
+def _stated(box: bytes, name: str) -> tuple[int, ...] | None:
+    """Height, width, components and bits that the header of the file states; None where it has none."""
+    for kind, begin, end in _boxes(box, name):
+        if kind == b"ihdr" and end - begin == 14:
+            return struct.unpack_from(">IIHB", box, begin)
+    return None
+
+
+def _check_stated(stated: tuple[int, ...] | None, stream: bytes, name: str) -> None:
+    """Compare what the file states with what its codestream does; 255 bits are several kinds."""
+    x1, y1, x0, y0 = struct.unpack_from(">IIII", stream, 8)
+    (components,) = struct.unpack_from(">H", stream, 40)
+    found = y1 - y0, x1 - x0, components, stream[42]
+    if stated is None or stated[:3] != found[:3] or stated[3] not in (found[3], 255):
+        raise Malformed(name, "jp2-ihdr", f"found {found} in the codestream, expected {stated} as the file states")
 
 
 def _keywords(box: bytes, name: str) -> Header:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from lake.errors import Malformed, TooLarge
 from lake.readers.netcdf_classic import ClassicVariable, classic
-from lake.readers.netcdf_guard import check_length, check_storage, datasets
+from lake.readers.netcdf_guard import check_length, check_storage, datasets, unwritten
 from lake.source import Content, Part, Problem
 
 MOST_BYTES = 4 << 30
@@ -37,7 +37,9 @@ MICROSECONDS = {
     )
     for word in words.split()
 }
-CALENDARS = ("standard", "gregorian", "proleptic_gregorian", "utc")
+PROLEPTIC = "proleptic_gregorian"
+CALENDARS = ("standard", "gregorian", PROLEPTIC, "utc")
+REFORM = np.datetime64("1582-10-15")  # before it the other calendars count other days
 SINCE = re.compile(
     r"(\w+) since (\d{1,4})-(\d\d?)-(\d\d?)(?:[T ]+(\d\d?):(\d\d?)(?::([\d.]+))?)? *(?:UTC|Z|\+?00?:?00)?"
 )
@@ -71,8 +73,10 @@ def read(stream: BinaryIO, name: str) -> Content:
     Content
         Global attributes and scalar variables as header. One part for each leading dimension: unnamed for `time`,
         else with the dimension's name. Variables with one or two dimensions are columns, those with more a part of
-        their own with pixels. CF times are UTC instants, which know no leap seconds; a fill value is null; scale and
-        offset are applied; `valid_range` is not. Other attributes are in the part's header, as `variable:attribute`.
+        their own with pixels. CF times are UTC instants, which know no leap seconds; those that count from before the
+        Gregorian reform stay numbers, as calendars differ there. A fill value is null, and so is what was never
+        written. Scale and offset are applied; `valid_range` is not. Other attributes are in the part's header, as
+        `variable:attribute`.
 
     Raises
     ------
@@ -137,12 +141,12 @@ def _notes(variables: Any) -> dict[str, Any]:
 
 def _decoded(variable: Variable, name: str) -> NDArray[Any]:
     """Physical values: text as strings, fill as null, scaled, times as instants."""
-    values, words = variable.values, variable.attributes
+    values, words = np.ma.getdata(variable.values), variable.attributes
     if values.dtype.kind in "SO":
         return _strings(values)
     if str(words.get("_Unsigned", "")).lower() == "true" and values.dtype.kind == "i":
         values = values.view(values.dtype.str.replace("i", "u"))
-    absent = np.zeros(values.shape, bool)
+    absent = np.ma.getmaskarray(variable.values).copy()
     for fill in (words[key] for key in ("_FillValue", "missing_value") if isinstance(words.get(key), int | float)):
         with np.errstate(over="ignore", invalid="ignore"):  # a fill value may lie beyond its variable's type
             absent |= np.isnan(values) if fill != fill else values == np.asarray(fill).astype(values.dtype)
@@ -153,17 +157,25 @@ def _decoded(variable: Variable, name: str) -> NDArray[Any]:
     if (scale, offset) != (1, 0):
         values = values * float(scale) + float(offset)
     stated = SINCE.fullmatch(str(words.get("units", "")).strip())
-    if stated and stated[1].lower() in MICROSECONDS and str(words.get("calendar", CALENDARS[0])).lower() in CALENDARS:
-        values, absent = _instants(values, absent, stated)
+    if stated and stated[1].lower() in MICROSECONDS:
+        calendar = str(words.get("calendar", CALENDARS[0])).lower()
+        epoch = _epoch(stated)
+        if calendar in CALENDARS and (epoch >= REFORM or calendar == PROLEPTIC):
+            values, absent = _instants(values, absent, epoch, MICROSECONDS[stated[1].lower()])
     return np.ma.MaskedArray(values, absent) if absent.any() else values
 
 
-def _instants(values: NDArray[Any], absent: NDArray[Any], stated: re.Match[str]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """UTC instants from numbers since an epoch, null where they are beyond all that an instant can be."""
+def _epoch(stated: re.Match[str]) -> np.datetime64:
+    """The instant that units count from."""
     year, month, day, hour, minute = (int(word or 0) for word in stated.groups()[1:6])
     epoch = np.datetime64(f"{year:04}-{month:02}-{day:02}", "us")
-    epoch += np.timedelta64((hour * 60 + minute) * 60_000_000 + round(float(stated[7] or 0) * 1e6), "us")
-    factor = MICROSECONDS[stated[1].lower()]
+    return epoch + np.timedelta64((hour * 60 + minute) * 60_000_000 + round(float(stated[7] or 0) * 1e6), "us")
+
+
+def _instants(
+    values: NDArray[Any], absent: NDArray[Any], epoch: np.datetime64, factor: int
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """UTC instants from numbers of so many microseconds, null where they are beyond all that an instant can be."""
     absent = absent | ~(np.abs(values.astype(np.float64)) < 2**62 / factor)
     kept = np.where(absent, 0, values)
     counts = kept.astype(np.int64) * factor if values.dtype.kind in "iu" else np.rint(kept * float(factor))
@@ -207,7 +219,7 @@ def _hdf5_variables(file: h5py.File, size: int, name: str, problems: list[Proble
     """The datasets, each checked before any is read."""
     found = list(datasets(file, name))
     for dataset in found:
-        check_storage(dataset, name)
+        check_storage(dataset, size, name)
     total = sum(_n_bytes(dataset) for dataset in found)
     if total > MOST_BYTES or (total > SMALL and total > MOST_RATIO * size):
         raise TooLarge(name, "hdf5-size", f"found {total} bytes declared by a file of {size}")
@@ -236,7 +248,9 @@ def _values(dataset: h5py.Dataset, size: int, name: str) -> NDArray[Any]:
     """All values in native byte order; text in blocks, as many entries may share one long string of the heap."""
     if dataset.dtype.kind != "O" or dataset.ndim == 0:
         values: NDArray[Any] = np.asarray(dataset[()])
-        return values.astype(values.dtype.newbyteorder("="), copy=False)
+        values = values.astype(values.dtype.newbyteorder("="), copy=False)
+        absent = unwritten(dataset)
+        return values if absent is None else np.ma.MaskedArray(values, absent)
     blocks, length = [], 0
     n_rows = max(1, MOST_TEXT // max(size * math.prod(dataset.shape[1:]), 1))
     for start in range(0, dataset.shape[0], n_rows):

@@ -107,7 +107,27 @@ def classic(data: bytes, name: str) -> tuple[dict[str, Any], list[tuple[ClassicV
     attributes = cursor.attributes()
     offset = ">I" if data[3] == 1 else ">Q"
     variables = [cursor.variable(dims, offset) for _ in range(cursor.count(VARIABLE))]
+    _check_order(variables, cursor.place, name)
     return attributes, list(_values(data, variables, n_records, name))
+
+
+def _check_order(variables: list[ClassicVariable], header: int, name: str) -> None:
+    """Check that names differ and that variables lie behind the header, none upon another: in order, as all write them.
+
+    Raises
+    ------
+    Malformed
+        They don't.
+    """
+    names = {v.name for v in variables}
+    if len(names) < len(variables):
+        raise Malformed(name, "netcdf-header", f"found {len(variables)} variables of {len(names)} names")
+    for varies in (False, True):
+        end = header
+        for v in (v for v in variables if v.varies is varies):
+            if v.begin < end:
+                raise Malformed(name, "netcdf-header", f"{v.name}: found it at byte {v.begin}, expected {end} or more")
+            end = v.begin + v.n_bytes
 
 
 def _values(

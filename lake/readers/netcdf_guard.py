@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 import h5py
+import numpy as np
+from numpy.typing import NDArray
 
 from lake.errors import Forbidden, Malformed, TooLarge
 
@@ -51,8 +53,8 @@ def datasets(file: h5py.File, name: str) -> Iterator[h5py.Dataset]:
                 yield found
 
 
-def check_storage(dataset: h5py.Dataset, name: str) -> None:
-    """Refuse data of other files, filters that would load code, and chunks above the limit."""
+def check_storage(dataset: h5py.Dataset, size: int, name: str) -> None:
+    """Refuse data of other files, filters that would load code, and chunks above the limit or outside the file."""
     made = dataset.id.get_create_plist()
     if dataset.is_virtual or made.get_external_count():
         raise Forbidden(name, "hdf5-external", f"{dataset.name} lies in another file, expected data of this one")
@@ -64,3 +66,59 @@ def check_storage(dataset: h5py.Dataset, name: str) -> None:
     if chunk > MOST_CHUNK:
         detail = f"{dataset.name}: found chunks of {chunk} bytes, expected up to {MOST_CHUNK}"
         raise TooLarge(name, "hdf5-chunk", detail)
+    if dataset.chunks:
+        _check_index(dataset, size, name)
+    elif dataset.id.get_offset() is not None and dataset.id.get_storage_size() < dataset.nbytes:
+        found = dataset.id.get_storage_size()
+        raise Malformed(name, "hdf5-length", f"{dataset.name}: found {found} bytes, expected {dataset.nbytes}")
+
+
+def _check_index(dataset: h5py.Dataset, size: int, name: str) -> None:
+    """Check that each chunk that was written is inside the file, in its place of the grid, and there once.
+
+    The library believes its index, which in older files has no checksum: it crashes over a chunk of no bytes, and gives
+    fill values for one that is not found.
+    """
+    seen: set[tuple[int, ...]] = set()
+    skips = _skippable(dataset)
+
+    def check(chunk: h5py.h5d.StoreInfo) -> None:
+        at = chunk.chunk_offset
+        is_placed = all(a % c == 0 and a < n for a, c, n in zip(at, dataset.chunks, dataset.shape, strict=True))
+        is_inside = chunk.size > 0 and chunk.byte_offset + chunk.size <= size
+        if at in seen or not is_placed or not is_inside or chunk.filter_mask & ~skips:
+            wrong.append(chunk)
+        seen.add(at)
+
+    wrong: list[h5py.h5d.StoreInfo] = []
+    dataset.id.chunk_iter(check)
+    if wrong:
+        at, mask, offset, n_bytes = wrong[0]
+        detail = f"chunk {at} of {n_bytes} bytes at {offset}, filters {mask:b} left out, in a file of {size} bytes"
+        raise Malformed(name, "hdf5-index", f"{dataset.name}: found {detail}")
+
+
+def _skippable(dataset: h5py.Dataset) -> int:
+    """Filters that a chunk may do without, as bits: those that only make it smaller."""
+    made = dataset.id.get_create_plist()
+    codes = (made.get_filter(number)[0] for number in range(made.get_nfilters()))
+    return sum(1 << i for i, code in enumerate(codes) if code == h5py.h5z.FILTER_DEFLATE)
+
+
+def unwritten(dataset: h5py.Dataset) -> NDArray[np.bool_] | None:
+    """Where values were never written, and the library makes some up; None where all were."""
+    if not dataset.size:
+        return None
+    if not dataset.chunks:
+        written = bool(dataset.id.get_storage_size())
+        return None if written else np.ones(dataset.shape, bool)
+    grid = [-(-n // c) for n, c in zip(dataset.shape, dataset.chunks, strict=True)]
+    if dataset.id.get_num_chunks() == math.prod(grid):
+        return None
+    absent = np.ones(dataset.shape, bool)
+
+    def fill(chunk: h5py.h5d.StoreInfo) -> None:
+        absent[tuple(slice(a, a + c) for a, c in zip(chunk.chunk_offset, dataset.chunks, strict=True))] = False
+
+    dataset.id.chunk_iter(fill)
+    return absent

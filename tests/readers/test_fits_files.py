@@ -12,6 +12,7 @@ from numpy.testing import assert_array_equal
 
 from lake.readers import read
 from tests.conftest import DATA
+from tests.twins.decoders import inflated, wrong_sums
 
 ENDINGS = (".fits", ".fit", ".fts", ".evt")
 
@@ -53,7 +54,8 @@ def stated(header):
 def test_a_real_file_reads_as_astropy_reads_it(data, name):
     path = data(name)
     source = read(path)
-    assert source.problems == ()
+    # Some archives leave a DATASUM as it was when they change a file.
+    assert len(source.problems) == wrong_sums(inflated(path.read_bytes()))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with fits.open(path, memmap=False, lazy_load_hdus=False) as hdus:

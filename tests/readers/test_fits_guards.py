@@ -230,3 +230,12 @@ def test_a_plio_list_may_not_be_longer_than_what_is_stored(refuse):
 def test_what_is_no_image_and_no_table_is_left_out(refuse):
     assert refuse(image(PIXELS, primary=False, XTENSION="FOREIGN")).rule == "fits-kind"
     assert refuse(table({"A": ("J", cells(1))}, ZTABLE=True)).rule == "fits-kind"
+
+
+def test_tiles_are_not_read_as_a_table_where_their_mark_is_damaged(refuse):
+    for key in ("ZIMAGE", "ZTABLE"):
+        assert refuse(table({"A": ("PJ", cells(0, 0, shape=(1, 2)))}, **{key: b"T \xff"})).rule == "fits-header"
+
+
+def test_an_array_format_with_a_damaged_end_is_refused(refuse):
+    assert refuse(table({"A": ("PJ", cells(0, 0, shape=(1, 2)))}, TFORM1=b"'PJ(4)  '   0")).rule == "fits-tform"

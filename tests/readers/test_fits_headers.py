@@ -1,9 +1,11 @@
 """FITS headers, the parts of a file by name, and what is kept beside damage."""
 
 import contextlib
+import io
 
 import numpy as np
 import pytest
+from astropy.io import fits
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -90,3 +92,37 @@ def test_one_damaged_hdu_in_the_middle_leaves_both_sides(decode):
     source = decode(GOOD, table({"A": ("J", cells(1))}, TDIM1="(7)", EXTNAME="BAD"), image(PIXELS, primary=False))
     assert [p.name for p in source.content.parts] == ["EVENTS", ""]
     assert [p.place for p in source.problems] == ["HDU 2 BAD"]
+
+
+def test_data_that_differ_from_their_datasum_are_told_of_and_kept(decode):
+    out = io.BytesIO()
+    with fits.open(io.BytesIO(fits_file(image(PIXELS), GOOD, tiled(PIXELS))), disable_image_compression=True) as hdus:
+        for hdu in hdus:
+            hdu.add_datasum()
+        hdus.writeto(out)
+        first, second, third = (hdu.fileinfo()["datLoc"] for hdu in hdus)
+    whole = out.getvalue()
+    assert decode(whole).problems == ()
+    # Of the compressed image a byte of a tile, behind the pointers of three rows.
+    for number, at in enumerate((first, second, third + 25)):
+        damaged = bytearray(whole)
+        damaged[at] ^= 1
+        source = decode(bytes(damaged))
+        assert [(p.place.split()[1], p.count) for p in source.problems if "DATASUM" in p.reason] == [(str(number), 0)]
+        assert len(source.content.parts) == 3
+
+
+@pytest.mark.parametrize("stated", ["", "unknown", None, "12345678901234567890"])
+def test_a_datasum_that_is_no_sum_says_nothing(decode, stated):
+    assert decode(image(PIXELS, DATASUM=stated)).problems == ()
+
+
+def test_a_datasum_of_all_ones_is_that_of_zeros(decode):
+    assert decode(image(PIXELS * 0, DATASUM="4294967295")).problems == ()
+    assert decode(image(PIXELS * 0, DATASUM="0")).problems == ()
+
+
+def test_a_header_with_bytes_that_are_no_text_is_told_of(decode):
+    problems = decode(image(PIXELS, b"COMMENT \xff\0".ljust(80))).problems
+    assert [(p.place, p.count) for p in problems] == [("HDU 0", 0)]
+    assert "2 bytes" in problems[0].reason

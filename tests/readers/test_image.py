@@ -184,3 +184,17 @@ def test_a_real_jp2_has_the_header_of_its_observation(data):
     assert source.keyword("DATE-OBS") == "2013-06-24T17:31:30.84"
     assert source.keyword("helioviewer.HV_SUPPORTED") == "TRUE"
     assert source.problems == ()
+
+
+@pytest.mark.parametrize("change", [{"at": 4, "to": b"\0\0\0\7"}, {"at": 9, "to": b"\3"}, {"at": 10, "to": b"\x87"}])
+def test_a_jp2_header_that_differs_from_its_codestream_is_malformed(change):
+    data = jp2(GREY)
+    place = data.index(b"ihdr") + 4 + change["at"]
+    with pytest.raises(Malformed, match="jp2-ihdr"):
+        decoded(data[:place] + change["to"] + data[place + len(change["to"]) :])
+
+
+def test_a_jp2_header_may_leave_the_bits_to_its_codestream():
+    data = jp2(GREY)
+    place = data.index(b"ihdr") + 14
+    assert_array_equal(decoded(data[:place] + b"\xff" + data[place + 1 :]).parts[0].pixels, GREY)

@@ -15,6 +15,7 @@ from numpy.testing import assert_array_equal
 from lake.errors import Forbidden, Malformed, Refused, TooLarge
 from lake.readers import netcdf as reader
 from lake.readers import netcdf_guard, read
+from lake.readers.netcdf_classic import classic
 from tests.builders.netcdf import classic_claiming, hdf5, netcdf
 
 SINCE = "seconds since 2000-01-01 12:00:00"
@@ -333,3 +334,64 @@ def test_real_files_equal_those_of_an_independent_reader(data):
                 assert_array_equal(np.ma.getdata(column), values, f"{path.name} {name}")
                 assert_array_equal(np.ma.getmaskarray(column), False if fill is None else values == fill)
             assert source.keyword("title") == other.title
+
+
+def chunked(file):
+    values = np.arange(40.0)
+    file.create_dataset("flux", data=values, chunks=(8,), fletcher32=True, compression="gzip")
+
+
+def test_a_chunk_index_that_lies_is_malformed_before_the_library_believes_it(tmp_path):
+    path = hdf5(tmp_path / "a.h5", chunked)
+    whole = path.read_bytes()
+    with h5py.File(path) as file:
+        chunks = [file["flux"].id.get_chunk_info(i) for i in range(5)]
+    sizes = [whole.index(struct.pack("<IIQQ", c.size, 0, c.chunk_offset[0], 0)) for c in chunks]
+    lies = {
+        "no bytes": (sizes[1], struct.pack("<I", 0)),
+        "a sum left out": (sizes[1] + 4, struct.pack("<I", 2)),
+        "off the grid": (sizes[4] + 8, struct.pack("<Q", 80)),
+        "twice": (sizes[1] + 8, struct.pack("<Q", 16)),
+        "past the end": (sizes[1] + 24, struct.pack("<Q", len(whole) - 1)),
+    }
+    for lie, (at, number) in lies.items():
+        path.write_bytes(whole[:at] + number + whole[at + len(number) :])
+        with pytest.raises(Malformed) as refused:
+            read(path)
+        assert refused.value.rule == "hdf5-index", lie
+
+
+def test_what_was_never_written_is_null(tmp_path):
+    def write(file):
+        file.create_dataset("half", (10, 3), "f4", chunks=(5, 2))[:5, :2] = 1
+        file.create_dataset("none", (10,), "i4")
+        file.create_dataset("all", data=np.arange(10))
+
+    part = read(hdf5(tmp_path / "a.h5", write)).part("10")
+    assert part.columns["half"].tolist() == [[1.0, 1.0, None]] * 5 + [[None] * 3] * 5
+    assert part.columns["none"].tolist() == [None] * 10
+    assert part.columns["all"].tolist() == list(range(10))
+    assert not np.ma.isMaskedArray(part.columns["all"])
+
+
+@pytest.mark.parametrize(
+    ("at", "to"),
+    [
+        (lambda data: data.index(b"flux"), b"flag"),
+        (lambda data: data.index(b"flux") + 4 + 88, None),
+    ],
+)
+def test_classic_variables_that_share_a_name_or_a_place_are_malformed(tmp_path, at, to):
+    path = netcdf(tmp_path / "a.nc", {"flux": GIVEN["flux"], "flag": GIVEN["flag"]}, "NETCDF3_CLASSIC")
+    data = path.read_bytes()
+    first, second = (int(v.begin) for v, _ in classic(data, "a.nc")[1])
+    place = at(data) if to else data.rindex(struct.pack(">I", second), 0, first)
+    path.write_bytes(data[:place] + (to or struct.pack(">I", first)) + data[place + 4 :])
+    with pytest.raises(Malformed, match="netcdf-header"):
+        read(path)
+
+
+@pytest.mark.parametrize(("calendar", "kind"), [({}, "i"), ({"calendar": "proleptic_gregorian"}, "M")])
+def test_days_from_before_the_reform_are_dated_in_the_calendar_that_had_none(calendar, kind):
+    assert np.ma.getdata(times("days since 1582-10-14", **calendar)).dtype.kind == kind
+    assert np.ma.getdata(times("days since 1582-10-15", **calendar)).dtype.kind == "M"
