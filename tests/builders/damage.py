@@ -179,10 +179,11 @@ CLOSED: dict[str, Damage] = {"close_early": close_early}
 
 
 def damaged(data: bytes, number: int) -> tuple[str, bytes]:
-    """The n-th damage of a file, by name: first it is cut at each mark, then all damages take turns."""
+    """The n-th damage of a file, by name: they take turns, and each fourth is a cut at a mark until all had one."""
     places = marks(data)
-    if number < len(places):
-        return "cut_at_a_mark", data[: places[number]]
+    if number % 4 == 0 and number // 4 < len(places):
+        order = np.random.default_rng(SEED).permutation(len(places))
+        return "cut_at_a_mark", data[: places[order[number // 4]]]
     damages = ANY | _own(data)
     name = list(damages)[number % len(damages)]
     return name, damages[name](data, np.random.default_rng((SEED, number)))

@@ -9,6 +9,8 @@ from tests.builders.damage import damaged
 from tests.builders.samples import samples
 from tests.readers.trials import tried
 
+pytestmark = pytest.mark.timeout(600)
+
 PER_FORMAT = 500
 PER_REAL_FILE = 20
 PER_REAL_FILE_SLOW = 150
@@ -78,7 +80,7 @@ def test_damaged_real_files_pass_no_wrong_number(data):
 @pytest.mark.timeout(7200)
 def test_no_real_file_damaged_150_times_passes_a_wrong_number(data):
     files = [path for path in sorted(data(".").rglob("*")) if path.is_file()]
-    found = tried(files, PER_REAL_FILE_SLOW)
+    found = tried(files, PER_REAL_FILE_SLOW, patience=30)
     assert len(found) == len(files) * (PER_REAL_FILE_SLOW + 1)
     assert wrong(found) == []
 

@@ -162,7 +162,7 @@ def _cdf(data: bytes) -> Iterator[Part]:
         for words in map(cdf.varattsget, list(found)):
             epoch, unix = words.get("DEPEND_0"), found.get(words.get("DEPEND_TIME"))
             if unix is not None and len(found.get(epoch, ())) != len(unix):  # an epoch that was left empty
-                found[epoch] = np.rint(unix * 1e6).astype("M8[us]")
+                found["time"] = np.rint(unix * 1e6).astype("M8[us]")
     yield found
 
 
