@@ -80,7 +80,7 @@ def test_damaged_real_files_pass_no_wrong_number(data):
 @pytest.mark.timeout(7200)
 def test_no_real_file_damaged_150_times_passes_a_wrong_number(data):
     files = [path for path in sorted(data(".").rglob("*")) if path.is_file()]
-    found = tried(files, PER_REAL_FILE_SLOW, patience=30)
+    found = tried(files, PER_REAL_FILE_SLOW)
     assert len(found) == len(files) * (PER_REAL_FILE_SLOW + 1)
     assert wrong(found) == []
 
@@ -92,14 +92,16 @@ FRONT = "import lake.readers as door\nreal = door.read\n{}\ndoor.read = fake\n"
     ("code", "told"),
     [
         ("def fake(path): raise KeyError('x')", "KeyError"),
-        ("def fake(path): import os; os.kill(os.getpid(), 11)", "ended with -11"),
+        ("def fake(path): import os; os.kill(os.getpid(), 11)", "ended by SIGSEGV"),
         ("def fake(path): import numpy; numpy.ones(3 << 27)", "MemoryError"),
         ("def fake(path): import numpy; numpy.ones(135 << 20); return real(path)", "1080 MB"),
         ("def fake(path): s = real(path); s.content.parts[0].pixels[0, 0, 0] ^= 1; return s", "other numbers"),
+        ("def fake(path):\n    while True: pass", "ended by SIGPROF"),
         ("def fake(path): import time; time.sleep(60)", "no answer"),
     ],
 )
 def test_a_reader_that_does_wrong_is_told_of(tmp_path, code, told):
-    (trial,) = tried([samples(tmp_path)["pgm"]], 0, 1, FRONT.format(code))
+    patience = 3 if "sleep" in code else 60
+    (trial,) = tried([samples(tmp_path)["pgm"]], 0, 1, FRONT.format(code), patience)
     assert trial.outcome == "wrong"
     assert told in trial.why

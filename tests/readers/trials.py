@@ -6,6 +6,7 @@
 import json
 import resource
 import select
+import signal
 import subprocess
 import sys
 import tempfile
@@ -53,12 +54,12 @@ class Trial:
 
 
 def tried(
-    files: Sequence[Path], n: int, children: int = 2, prelude: str = "", patience: float = MOST_SECONDS
+    files: Sequence[Path], n: int, children: int = 2, prelude: str = "", patience: float = ALLOWED_SECONDS
 ) -> list[Trial]:
     """Each file as it is and with n damages, in so many children; one that dies or hangs is told of and replaced.
 
-    `prelude` is code that each child runs first, `patience` for how long a reader may be silent by the clock [s]; of
-    the processor it may take 5 s.
+    `prelude` is code that each child runs first, `patience` for how long a reader may be silent by the clock [s]: a
+    busy machine makes nobody slow, and of the processor it may take 5 s.
     """
     todo = [[(str(file), 0, n) for file in files[i::children]] for i in range(children)]
     watched = [_Child(jobs, prelude, patience) for jobs in todo if jobs]
@@ -104,7 +105,8 @@ class _Child:
                     yield Trial(**line)
             if block:
                 return
-            yield from self._gone(f"ended with {self.process.wait()}")
+            code = self.process.wait()
+            yield from self._gone(f"ended by {signal.Signals(-code).name}" if code < 0 else f"ended with {code}")
         elif time.monotonic() - self.since > (self.patience if self.at and self.at[3] == "read" else ALLOWED_SECONDS):
             yield from self._gone("no answer")
 
@@ -186,6 +188,7 @@ class Attempts:
         trial = {"file": self.path.name, "number": number, "damage": name}
         yield {"at": [str(self.path), number, name, "read"]}
         begin, before = time.process_time(), _reset_peak()
+        signal.setitimer(signal.ITIMER_PROF, MOST_SECONDS)  # which ends the process
         try:
             source, outcome, why = read(path), "good", ""
         except SourceError as error:
@@ -194,6 +197,7 @@ class Attempts:
                 outcome, why = "wrong", f"more memory than allowed: {error}"[:300]
         except BaseException as error:
             source, outcome, why = None, "wrong", f"{type(error).__name__}: {error}"[:300]
+        signal.setitimer(signal.ITIMER_PROF, 0)
         seconds, megabytes = time.process_time() - begin, (_pages()[1] - before) / (1 << 20)
         if seconds > MOST_SECONDS or megabytes > MOST_MEMORY >> 20:
             outcome, why = "wrong", f"{seconds:.1f} s, {megabytes:.0f} MB"
