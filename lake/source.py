@@ -48,7 +48,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Problem:
-    """Something that was damaged and left out, and where."""
+    """Something that was damaged and left out, or is in doubt and was kept (count 0), and where."""
 
     place: str
     reason: str
