@@ -1,4 +1,4 @@
-"""Rows for other people's tools: CSV, JSON, Parquet, Markdown, Astropy's tables, Delta by reference."""
+"""Rows for other people's tools: CSV, JSON, Parquet, Markdown, Astropy's tables."""
 
 import io
 import json
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lake.errors import LakeError, QueryError
+from lake.errors import QueryError
 
 if TYPE_CHECKING:
     from lake.store import Lake
@@ -31,6 +31,8 @@ ENDINGS = {
     ".fit": "fits",
 }
 BATCH = 10_000
+# What the words of a signature begin with in the metadata of an Arrow or Parquet schema.
+SIGN = "lightlake."
 
 
 def format_of(path: str | os.PathLike[str]) -> str:
@@ -73,12 +75,13 @@ def plain(rows: pa.Table) -> pa.Table:
 def json_rows(rows: pa.Table) -> Iterator[dict[str, Any]]:
     """Rows as JSON has them: instants `2017-09-10T16:06:00Z`, NaN and null as None, float32 in its own few digits."""
     for batch in plain(rows).to_batches(BATCH):
-        columns = [_json_column(batch.column(i)) for i in range(batch.num_columns)]
+        columns = [json_column(batch.column(i)) for i in range(batch.num_columns)]
         names = batch.schema.names
         yield from (dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True))
 
 
-def _json_column(column: pa.Array) -> list[Any]:
+def json_column(column: pa.Array) -> list[Any]:
+    """A column's values as JSON has them."""
     kind = column.type
     if pa.types.is_timestamp(kind):
         text = pc.strftime(column.cast(pa.timestamp(kind.unit)), "%Y-%m-%dT%H:%M:%S")
@@ -166,46 +169,27 @@ def with_units(rows: pa.Table, units: Mapping[str, str]) -> pa.Table:
     return pa.table(rows.columns, schema=pa.schema(fields))
 
 
-def _astropy(rows: pa.Table, form: str) -> Iterator[bytes]:
-    from astropy.io import fits
-    from astropy.io.votable import from_table, writeto
+def signed(rows: pa.Table, lake: "Lake", dataset: str, params: Mapping[str, Any] | None = None) -> pa.Table:
+    """The same rows, their schema saying where they are from: lake, commit, dataset, parameters, code."""
+    from lake.provenance import code_version
 
-    table = astropy_table(rows)
-    if form == "ecsv":
-        text = io.StringIO()
-        table.write(text, format="ascii.ecsv")
-        yield text.getvalue().encode()
-        return
-    binary = io.BytesIO()
-    if form == "votable":
-        writeto(from_table(table), binary)
-    else:
-        fits.BinTableHDU(table).writeto(binary)
-    yield binary.getvalue()
+    words = {"lake": lake.id, "commit": str(lake.number), "dataset": dataset, "code": code_version()}
+    if params:
+        words["parameters"] = json.dumps(params, sort_keys=True, default=str)
+    return rows.replace_schema_metadata({f"{SIGN}{word}": value for word, value in words.items()})
 
 
-def astropy_table(rows: pa.Table) -> Any:
-    """The rows as an Astropy table: units, meanings as descriptions, nulls masked, instants as ISO text with `Z`."""
-    import numpy as np
-    from astropy.table import MaskedColumn, Table
+def origin_of(rows: pa.Table) -> dict[str, str]:
+    """What rows were signed with; nothing where they were not."""
+    words = {k.decode(): v.decode() for k, v in (rows.schema.metadata or {}).items()}
+    return {k.removeprefix(SIGN): v for k, v in words.items() if k.startswith(SIGN)}
 
-    units = units_of(rows)
-    table = Table()
-    for field, column in zip(plain(rows).schema, plain(rows).columns, strict=True):
-        is_text = not (
-            pa.types.is_floating(field.type) or pa.types.is_integer(field.type) or pa.types.is_boolean(field.type)
-        )
-        values = [v for batch in column.chunks for v in _json_column(batch)] if is_text else None
-        mask = column.is_null().to_numpy()
-        if values is not None:
-            data = np.array(["" if v is None else str(v) for v in values], dtype=str)
-        else:
-            empty = False if pa.types.is_boolean(field.type) else 0
-            data = pc.fill_null(column, pa.scalar(empty, field.type)).to_numpy()
-        doc = (field.metadata or {}).get(b"doc", b"").decode()
-        unit = None if units[field.name] in ("", "UTC") else units[field.name]
-        table[field.name] = MaskedColumn(data, mask=mask, unit=unit, description=doc or None)
-    return table
+
+def _astronomy(form: str, rows: pa.Table) -> Iterator[bytes]:
+    from lake import astro_tables
+
+    written: Iterator[bytes] = getattr(astro_tables, form)(rows)
+    return written
 
 
 WRITERS: dict[str, Callable[[pa.Table], Iterator[bytes]]] = {
@@ -214,9 +198,9 @@ WRITERS: dict[str, Callable[[pa.Table], Iterator[bytes]]] = {
     "ndjson": ndjson,
     "markdown": markdown,
     "parquet": parquet,
-    "ecsv": lambda rows: _astropy(rows, "ecsv"),
-    "votable": lambda rows: _astropy(rows, "votable"),
-    "fits": lambda rows: _astropy(rows, "fits"),
+    "ecsv": lambda rows: _astronomy("ecsv", rows),
+    "votable": lambda rows: _astronomy("votable", rows),
+    "fits": lambda rows: _astronomy("fits", rows),
 }
 
 
@@ -233,56 +217,3 @@ def write(rows: pa.Table, form: str, path: Path) -> int:
     finally:
         staged.unlink(missing_ok=True)
     return size
-
-
-def delta(lake: "Lake", dataset: str, folder: Path) -> dict[str, Any]:
-    """Register the files of a table as a Delta table by reference: hard links to the same bytes, no row is copied.
-
-    Raises
-    ------
-    LakeError
-        The Delta library is not installed, the files lie elsewhere than in a folder, or the dataset is no table.
-    """
-    try:
-        from deltalake import CommitProperties, Schema
-        from deltalake.transaction import AddAction, create_table_with_add_actions
-    except ImportError:
-        raise LakeError("the Delta library is not installed", "pip install 'lightlake[delta]'") from None
-    snapshot = lake.snapshot
-    if dataset not in snapshot.tables:
-        raise QueryError(f"{dataset}: no table of files, and only those can be registered by reference", "lake ls")
-    if "://" in lake.root:
-        raise LakeError(f"{lake.root}: registering by reference needs the files and {folder} in one file system")
-    pieces = snapshot.pieces_of(dataset)
-    actions = []
-    for piece in pieces:
-        name = Path(piece.path).name
-        _link(Path(lake.storage.url(piece.path)), folder / name)
-        rows = json.dumps({"numRecords": piece.n_rows})
-        actions.append(AddAction(name, piece.n_bytes, {}, 0, True, rows))
-    schema = pa.schema([pa.field(f.name, _delta_type(f.type), True) for f in snapshot.tables[dataset].arrow])
-    marks = CommitProperties(custom_metadata={"lake_commit": str(snapshot.number)})
-    create_table_with_add_actions(
-        str(folder), Schema.from_arrow(schema), actions, "overwrite", [], commit_properties=marks
-    )
-    return {"files": len(pieces), "rows": sum(p.n_rows for p in pieces)}
-
-
-def _link(file: Path, name: Path) -> None:
-    """Give a file a second name."""
-    name.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        os.link(file, name)
-    except FileExistsError:
-        if not name.samefile(file):
-            raise
-    except OSError as error:
-        raise LakeError(
-            f"{name.parent}: not in the file system of the lake, so its files cannot be linked there"
-        ) from error
-
-
-def _delta_type(kind: pa.DataType) -> pa.DataType:
-    """The nearest type that Delta has: it knows no unsigned integers."""
-    wider = {pa.uint8(): pa.int16(), pa.uint16(): pa.int32(), pa.uint32(): pa.int64(), pa.uint64(): pa.int64()}
-    return wider.get(kind, kind)

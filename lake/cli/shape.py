@@ -113,17 +113,21 @@ def report(session: Session, args: Namespace) -> int:
 
 def export(session: Session, args: Namespace) -> int:
     """`lake export`."""
-    from lake.export import delta, write
+    from lake.delta import register
+    from lake.export import signed, write
 
     lake = session.lake(args.at)
     ending = EXPORTS[args.to]
     default = f"{args.dataset}.{ending}" if ending else f"{session.root}/delta/{args.dataset}"
     path = Path(args.output or default)
+    params = pairs(args.param)
     if args.to == "delta":
-        done = {"output": str(path)} if args.dry_run else {"output": str(path), **delta(lake, args.dataset, path)}
-        return _written(session, args, {**done, "commit": lake.number})
-    answer = rows_named(lake, args.dataset, pairs(args.param))
-    rows = answer.arrow()
+        if params:
+            raise Usage("delta registers the files of a table, which takes no --param")
+        done = register(lake, args.dataset, path, dry_run=args.dry_run)
+        return _written(session, args, {"output": str(path), **done, "commit": lake.number})
+    answer = rows_named(lake, args.dataset, params)
+    rows = signed(answer.arrow(), lake, args.dataset, params)
     if not args.dry_run:
         write(rows, args.to, path)
     return _written(session, args, {"output": str(path), "rows": rows.num_rows, "commit": answer.commit})
@@ -135,5 +139,7 @@ def _written(session: Session, args: Namespace, done: dict[str, Any]) -> int:
         session.document({**done, "dry_run": args.dry_run})
         return 0
     rows = f"{done['rows']:,} rows, " if "rows" in done else ""
-    session.say(f"{done['output']}{' would be written' if args.dry_run else ''}: {rows}commit {done['commit']}")
+    version = f"Delta version {done['version']}, " if "version" in done else ""
+    would = " would be written" if args.dry_run else ""
+    session.say(f"{done['output']}{would}: {rows}{version}commit {done['commit']}")
     return 0
