@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from lake.errors import QueryError
 from lake.log import Snapshot
-from lake.pieces import read_rows
+from lake.pieces import PIXELS, read_rows
 from lake.schema import Array
 from lake.segment_guard import check_segment
 from lake.storage import Storage
@@ -49,7 +49,7 @@ def _opened(segment: Segment) -> Any:
     import zarr
     from zarr.storage import FsspecStore
 
-    url = segment.storage.url(segment.path)
+    url = segment.storage.url(f"{segment.path}/{PIXELS}")
     if segment.storage.filesystem is None:
         return zarr.open_array(url, mode="r", zarr_format=3)
     return zarr.open_array(FsspecStore.from_url(url, read_only=True), mode="r", zarr_format=3)

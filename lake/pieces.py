@@ -21,6 +21,8 @@ from lake.storage import Storage, file_sink, staged_digest
 
 ROW_GROUP = 122_880
 LONGEST_BOUND = 64
+# The array in the group that a segment is: xarray opens groups alone.
+PIXELS = "pixels"
 SAFE_PARTITION = re.compile(r"[a-z0-9][a-z0-9_.-]{0,62}")
 RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
 
@@ -252,7 +254,7 @@ def write_segment(
     run: str = "",
     taken_names: Mapping[str, int] = {},
 ) -> Piece:
-    """Publish frames as one sharded Zarr v3 array.
+    """Publish frames as one Zarr v3 group of one sharded array, `pixels`.
 
     Parameters
     ----------
@@ -295,7 +297,7 @@ def _write_zarr(folder: Path, array: Array, pixels: NDArray[Any]) -> None:
     with zarr.config.set({"async.concurrency": 1, "threading.max_workers": 1}):
         blosc_in_one_thread()
         stored = zarr.create_array(
-            store=str(folder), shape=pixels.shape, dtype=pixels.dtype, chunks=chunk, shards=shard,
+            store=str(folder), name=PIXELS, shape=pixels.shape, dtype=pixels.dtype, chunks=chunk, shards=shard,
             compressors=BloscCodec(cname="zstd", clevel=3, shuffle="bitshuffle"),
             fill_value=array.fill, dimension_names=array.dims, config={"write_empty_chunks": True},
             attributes={"units": array.unit, "long_name": array.doc, "dataset": array.name},

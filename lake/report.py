@@ -230,7 +230,8 @@ def _left_out(rejected: "Sequence[Json]") -> str:
     counts: dict[str, int] = {}
     for record in rejected:
         reason = str(record.get("reason", ""))
-        counts[reason] = counts.get(reason, 0) + 1 if (n_rows := record.get("n_rows")) is None else int(n_rows)
+        n_rows = record.get("n_rows")
+        counts[reason] = counts.get(reason, 0) + (1 if n_rows is None else int(n_rows))
     if not counts:
         return "<p>Nothing was left out.</p>"
     records = [{"left out": n, "reason": reason} for reason, n in sorted(counts.items(), key=lambda c: (-c[1], c[0]))]

@@ -321,7 +321,7 @@ def test_a_lost_shard_is_an_error_and_not_fill_values(tmp_path):
         tx.append_frames(FRAMES, images(1), {"time": instants(0), "exposure_s": 1.0}, source=origin("a"))
     found = lake["toy.images"]
     segment = next(p for p in lake.snapshot.pieces.values() if p.is_segment)
-    (tmp_path / "lake" / segment.path / "c/0/0/0").unlink()
+    (tmp_path / "lake" / segment.path / "pixels/c/0/0/0").unlink()
     with pytest.raises(CommitError, match="c/0/0/0: no bytes, the log has"):
         found.compute()
 
@@ -332,10 +332,10 @@ def test_a_segment_is_plain_zarr_for_anybody(tmp_path):
     with lake.transaction("test", catalog=False) as tx:
         tx.append_frames(FRAMES, pixels, {"time": instants(0, 1, 2), "exposure_s": 1.0}, source=origin("a"))
     segment = next(p for p in lake.snapshot.pieces.values() if p.is_segment)
-    opened = zarr.open(tmp_path / "lake" / segment.path, mode="r")
+    opened = zarr.open(tmp_path / "lake" / segment.path, mode="r")["pixels"]
     np.testing.assert_array_equal(opened[...], pixels)
     assert opened.metadata.dimension_names == ("time", "y", "x")
-    assert len(list((tmp_path / "lake" / segment.path / "c").rglob("*"))) - 2 == 1
+    assert len(list((tmp_path / "lake" / segment.path / "pixels/c").rglob("*"))) - 2 == 1
 
 
 def test_tile_statistics_are_those_of_the_pixels(lake):

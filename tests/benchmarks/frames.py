@@ -27,7 +27,8 @@ def filled(folder: Path, n: int, each: int, size: int) -> tuple[Lake, list[str]]
             images = chance.poisson(200, (each, size, size)).astype(np.uint16)
             tx.append_frames(array, images, {"time": instants(*range(start, start + each)), "exposure_s": 1.0})
             plain.append(str(folder / f"plain/{start}.zarr"))
-            segment = zarr.open_array(lake.storage.url(next(p.path for p in tx._staged[-1].pieces if p.is_segment)))
+            path = next(p.path for p in tx._staged[-1].pieces if p.is_segment)
+            segment = zarr.open_array(lake.storage.url(f"{path}/pixels"))
             zarr.create_array(
                 plain[-1], shape=images.shape, dtype=images.dtype, chunks=segment.chunks, shards=segment.shards,
                 compressors=segment.compressors,
