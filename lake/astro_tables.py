@@ -91,8 +91,11 @@ def astropy_table(rows: pa.Table, form: str) -> Any:
                 f"{dataset or 'rows'}: {form} cannot hold column {field.name}, {column.type}: {error}",
                 f"lake export {dataset} --to parquet" if dataset else "",
             ) from error
+        words = {k.decode(): v.decode() for k, v in (field.metadata or {}).items()}
         if form != "fits":
-            table[field.name].info.description = (field.metadata or {}).get(b"doc", b"").decode() or None
+            table[field.name].info.description = words.get("doc")
+        if form == "votable" and "ucd" in words:
+            table[field.name].meta["ucd"] = words["ucd"]
         if units[field.name] not in ("", "UTC"):
             table[field.name].unit = units[field.name]
     return table

@@ -170,13 +170,16 @@ def with_units(rows: pa.Table, units: Mapping[str, str]) -> pa.Table:
 
 
 def signed(rows: pa.Table, lake: "Lake", dataset: str, params: Mapping[str, Any] | None = None) -> pa.Table:
-    """The same rows, their schema saying where they are from: lake, commit, dataset, parameters, code."""
+    """The same rows, saying where they are from (lake, commit, dataset, parameters, code) and what columns mean."""
     from lake.provenance import code_version
 
     words = {"lake": lake.id, "commit": str(lake.number), "dataset": dataset, "code": code_version()}
     if params:
         words["parameters"] = json.dumps(params, sort_keys=True, default=str)
-    return rows.replace_schema_metadata({f"{SIGN}{word}": value for word, value in words.items()})
+    declared = lake.snapshot.tables.get(dataset)
+    meanings = {c.name: c.arrow.metadata for c in declared.columns} if declared else {}
+    fields = [f.with_metadata({**meanings.get(f.name, {}), **(f.metadata or {})}) for f in rows.schema]
+    return pa.table(rows.columns, schema=pa.schema(fields, {f"{SIGN}{word}": v for word, v in words.items()}))
 
 
 def origin_of(rows: pa.Table) -> dict[str, str]:

@@ -201,6 +201,8 @@ def bounds(rows: pa.Table) -> dict[str, list[Any]]:
     for name, column in zip(rows.column_names, rows.columns, strict=True):
         if pa.types.is_nested(column.type) or pa.types.is_binary(column.type):
             continue
+        if pa.types.is_float16(column.type):
+            column = pc.cast(column, pa.float32())
         if pa.types.is_floating(column.type) and pc.any(pc.is_nan(column)).as_py():
             continue
         least, most = pc.min_max(column).as_py().values()
