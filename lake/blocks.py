@@ -1,16 +1,19 @@
 """The one seam to Dask: a function mapped over items or frames, on threads, in order, or on a cluster.
 
 Whatever the scheduler, results come back in the order of the items, so the same items give the same lake. Only the
-driver commits: a function here stages at most.
+driver commits: a function here stages at most. So a cluster may give the items of a worker that died to another one, as
+it does: what is staged twice has one name.
 """
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from typing import Any, Generic, TypeVar
 
-from lake.errors import SourceError
+from lake.errors import LakeError, SourceError
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -18,6 +21,9 @@ R = TypeVar("R")
 THREADS, SYNC = "threads", "sync"
 # What an item may fail with on its own account. Anything else is a fault of the code or of the disk, and stops the run.
 EXPECTED = (SourceError, ValueError)
+# How long a scheduler may take to answer, and a cluster be without a worker: one that is started again is back by then.
+ANSWER_S, PATIENCE_S = 30.0, 60.0
+POLL_S, BEAT_S = 0.02, 1.0
 Progress = Callable[[int, int], None]
 """Called with the number of items done and of all."""
 
@@ -88,19 +94,71 @@ def _gathered(
 
     tasks = [delayed(_attempt, pure=False)(function, item, options) for item in todo]
     if scheduler not in (THREADS, SYNC):
-        from distributed import Client, as_completed
-
-        with Client(scheduler) as client:
-            futures = client.compute(tasks)
-            for done, _ in enumerate(as_completed(futures), 1):
-                progress(done, len(todo))
-            return list(client.gather(futures))
+        return _on_cluster(scheduler, tasks, progress)
     # Given by name, a local scheduler would make Dask load its distributed one.
     from dask import local, threaded
 
     with _watched(progress, len(todo)):
         run = threaded.get if scheduler == THREADS else local.get_sync
         return list(compute(*tasks, scheduler=run, num_workers=workers or None, optimize_graph=False))
+
+
+def _on_cluster(address: str, tasks: Sequence[Any], progress: Progress) -> list[Any]:
+    """What these tasks give on the cluster of a scheduler, in order.
+
+    Raises
+    ------
+    LakeError
+        The scheduler doesn't answer or is gone, no worker is left, or each worker that took a task died of it.
+    """
+    from distributed import Client, KilledWorker
+
+    try:
+        client = Client(address, timeout=ANSWER_S)
+    except OSError as error:
+        raise LakeError(f"{address}: no Dask scheduler answers there ({error})", "dask scheduler") from error
+    with client:
+        try:
+            return _collected(client, client.compute(list(tasks)), address, progress)
+        except CancelledError as error:
+            gone = f"{address}: the Dask scheduler is gone; nothing was committed, run again"
+            raise LakeError(gone, "dask scheduler") from error
+        except KilledWorker as error:
+            raise LakeError(
+                f"{address}: {error.allowed_failures + 1} workers died of one task, the last was "
+                f"{error.last_worker.address}; nothing was committed"
+            ) from error
+
+
+def _collected(client: Any, futures: Sequence[Any], address: str, progress: Progress) -> list[Any]:
+    """Results fetched as they come, for those of a worker that dies are lost; an error where nobody is left to work."""
+    from distributed import as_completed
+
+    coming = as_completed(futures, with_results=True)
+    results: dict[Any, Any] = {}
+    seen_s = asked_s = time.monotonic()
+    while len(results) < len(futures):
+        for future, value in coming.next_batch(block=False):
+            results[future] = future.result() if future.status in ("error", "cancelled") else value
+            progress(len(results), len(futures))
+        time.sleep(POLL_S)
+        if time.monotonic() - asked_s < BEAT_S:
+            continue
+        asked_s = time.monotonic()
+        if _has_workers(client):
+            seen_s = asked_s
+        elif asked_s - seen_s > PATIENCE_S:
+            done = f"{len(results)} of {len(futures)} tasks were done; nothing was committed, run again"
+            raise LakeError(f"{address}: no worker for {PATIENCE_S:g} s, {done}", f"dask worker {address}")
+    return [results[future] for future in futures]
+
+
+def _has_workers(client: Any) -> bool:
+    """Whether the scheduler says so; a connection that just broke says no."""
+    try:
+        return client.status == "running" and bool(client.scheduler_info().get("workers"))
+    except OSError:
+        return False
 
 
 @contextmanager
@@ -151,7 +209,4 @@ def computed(array: Any, *, scheduler: str = THREADS, workers: int = 0) -> Any:
         return array.compute(scheduler="synchronous")
     if scheduler == THREADS:
         return array.compute(scheduler="threads", num_workers=workers or None)
-    from distributed import Client
-
-    with Client(scheduler) as client:
-        return client.compute(array, sync=True)
+    return _on_cluster(scheduler, [array], quiet)[0]
