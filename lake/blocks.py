@@ -140,6 +140,8 @@ def _collected(client: Any, futures: Sequence[Any], address: str, progress: Prog
     while len(results) < len(futures):
         for future, value in coming.next_batch(block=False):
             results[future] = future.result() if future.status in ("error", "cancelled") else value
+            # What is here already need not be worked out again where the worker that holds it dies.
+            future.release()
             progress(len(results), len(futures))
         time.sleep(POLL_S)
         if time.monotonic() - asked_s < BEAT_S:

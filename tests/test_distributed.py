@@ -127,14 +127,20 @@ def test_a_cluster_gives_the_same_lake_and_only_the_driver_commits(cluster, note
     assert files <= set(workers)
 
 
-def test_event_lists_and_a_broken_one_give_the_same_lake_everywhere(cluster, lists, tmp_path):
-    from flows.lightlane import DATASETS, event_rows
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.usefixtures("prefect_server")
+def test_a_flow_on_event_lists_gives_the_same_lake_on_every_scheduler(cluster, lists, tmp_path, monkeypatch):
+    from flows.lightlane import lightlane
 
-    schedulers = ("sync", "threads", cluster.scheduler_address)
-    made = [ingested(tmp_path / str(i), lists, DATASETS, event_rows, s) for i, s in enumerate(schedulers)]
-    one, *others = map(contents, made)
+    made = []
+    for i, scheduler in enumerate(("sync", "threads", cluster.scheduler_address)):
+        monkeypatch.setenv("LAKE_SCHEDULER", scheduler)
+        root = str(tmp_path / str(i))
+        assert len(lightlane(root, lists)["skipped"]) == 1
+        made.append(contents(Lake(root)))
+    one, *others = made
     assert [found == one for found in others] == [True, True]
-    assert len(one["sources"]) == 3
     assert [Path(r["uri"]).name for r in one["rejected"]] == ["broken.fits"]
     assert sum(len(rows) for rows in one["rows"]["lightlane.photons"]) > 100
 
