@@ -8,14 +8,13 @@ from typing import Any, BinaryIO
 
 import cdflib
 import numpy as np
-from cdflib.epochs import CDFepoch
 from numpy.typing import NDArray
 
+from lake.clocks import cdf_epoch16_to_utc, cdf_epoch_to_utc, tt2000_to_utc
 from lake.readers.cdf_guard import MAGIC, PACKED, PLAIN, check, unpacked
 from lake.source import Content, Part
 
 EPOCH, EPOCH16, TT2000, CHAR, UCHAR = 31, 32, 33, 51, 52
-UNIX_MS = 62_167_219_200_000  # 1970 in the milliseconds since year 0 of a CDF epoch
 CPU_S = 20
 LATEST_MS = 315_569_519_999_000  # 9999-12-31, a fill value of some archives and past all data
 
@@ -103,28 +102,12 @@ def _decoded(values: NDArray[Any], code: int) -> NDArray[Any]:
 def _instants(values: NDArray[Any], code: int) -> NDArray[Any]:
     """UTC instants; null where an epoch is a fill value or was never written."""
     if code == TT2000:
-        absent = values < np.iinfo(np.int64).min + 2
-        count = _tt2000(np.where(absent, 0, values).astype(np.int64))
-    else:
-        ms = values.real * 1e3 if code == EPOCH16 else values
-        absent = ~((ms > 0) & (ms < LATEST_MS))
-        if code == EPOCH16:
-            seconds, picoseconds = (np.where(absent, 0, part) for part in (values.real, values.imag))
-            count = seconds.astype(np.int64) * 1_000_000 + (picoseconds // 1e6).astype(np.int64) - UNIX_MS * 1_000
-        else:
-            whole = np.floor(np.where(absent, 0, values))
-            count = (whole.astype(np.int64) - UNIX_MS) * 1_000
-            count += np.rint((np.where(absent, 0, values) - whole) * 1e3).astype(np.int64)
-    return _masked(count.astype("M8[us]"), absent)
-
-
-def _tt2000(values: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Microseconds of UTC since 1970, by cdflib's table of leap seconds."""
-    fields = CDFepoch.breakdown_tt2000(values.ravel())
-    year, month, day, hour, minute, second, ms, us, _ = np.asarray(fields, np.int64).reshape(-1, 9).T
-    days = ((year - 1970) * 12 + month - 1).astype("M8[M]").astype("M8[D]").astype(np.int64) + day - 1
-    count: NDArray[np.int64] = (((days * 24 + hour) * 60 + minute) * 60 + second) * 1_000_000 + ms * 1_000 + us
-    return count.reshape(values.shape)
+        utc = tt2000_to_utc(values)
+        return _masked(utc, np.isnat(utc))
+    ms = values.real * 1e3 if code == EPOCH16 else values
+    absent = ~((ms > 0) & (ms < LATEST_MS))
+    utc = (cdf_epoch16_to_utc if code == EPOCH16 else cdf_epoch_to_utc)(values)
+    return _masked(utc, absent | np.isnat(utc))
 
 
 def _masked(values: NDArray[Any], absent: NDArray[Any]) -> NDArray[Any]:

@@ -22,7 +22,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from lake import errors
+import lake.errors as errors
 from lake.errors import Malformed, Refused, SourceError
 from lake.readers import decoded
 from lake.readers.parcel import pack, unpack
