@@ -5,7 +5,7 @@ from pathlib import Path
 
 import duckdb
 
-from lake.compose import Plan, quoted
+from lake.compose import Statement, quoted
 from lake.log import Snapshot
 from lake.own_tables import own_tables
 from lake.relations import literal, relations
@@ -63,7 +63,7 @@ def catalog_number(path: str | Path) -> int:
     return int(number)
 
 
-def _comments(snapshot: Snapshot, made: dict[str, Plan]) -> Iterator[str]:
+def _comments(snapshot: Snapshot, made: dict[str, Statement]) -> Iterator[str]:
     """What each table, column and relation means, where a client looks for it."""
     for table in snapshot.tables.values():
         yield f"comment on view {_name(table.name)} is {literal(table.doc)}"

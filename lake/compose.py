@@ -1,12 +1,13 @@
 """One statement out of many SQL files: each relation a CTE, each filter handed the rows of the one before it."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from lake.errors import QueryError
 from lake.names import unknown
-from lake.relations import SQL_TYPES, Parameter, Relation, literal, no_relation, tokens
+from lake.parameters import Parameter
+from lake.relations import SQL_TYPES, Relation, literal, no_relation, tokens
 
 Placeholder = Callable[[Parameter], str]
 
@@ -24,7 +25,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Plan:
+class Statement:
     """The CTEs of one question in order, the last one its answer, and the tables it opens.
 
     Attributes
@@ -39,7 +40,7 @@ class Plan:
 
     @property
     def params(self) -> dict[str, Parameter]:
-        """Parameters of all steps by name.
+        """Parameters of all steps by name, each with the bounds that any step puts on it.
 
         Raises
         ------
@@ -55,7 +56,9 @@ class Plan:
                         f"${param.name}: {old.default} in {place}, {param.default} in {step.relation.name}; "
                         "one name takes one default"
                     )
-                found[param.name] = (step.relation.name, param) if old.default is None else (place, old)
+                bounds = tuple(dict.fromkeys((*old.bounds, *param.bounds)))
+                place, kept = (step.relation.name, param) if old.default is None else (place, old)
+                found[param.name] = (place, replace(kept, bounds=bounds))
         return {name: param for name, (_, param) in found.items()}
 
     def ctes(self, placeholder: Placeholder) -> str:
@@ -86,7 +89,7 @@ def as_default(param: Parameter) -> str:
     return literal(param.default) if param.default is not None else "null"
 
 
-def plan(known: Mapping[str, Relation], tables: Sequence[str], name: str, chain: Sequence[str] = ()) -> Plan:
+def plan(known: Mapping[str, Relation], tables: Sequence[str], name: str, chain: Sequence[str] = ()) -> Statement:
     """What must be computed for a relation.
 
     Parameters
@@ -135,7 +138,7 @@ def plan(known: Mapping[str, Relation], tables: Sequence[str], name: str, chain:
         add(f"{n} {link}", known[link], answer)
         answer = quoted(f"{n} {link}")
         spine.append((link, answer))
-    return Plan(tuple(steps.values()), answer, frozenset(opened), tuple(spine))
+    return Statement(tuple(steps.values()), answer, frozenset(opened), tuple(spine))
 
 
 def _check_order(known: Mapping[str, Relation], links: Sequence[str]) -> None:
@@ -216,12 +219,17 @@ def values(params: Mapping[str, Parameter], given: Mapping[str, Any], what: str)
     Raises
     ------
     QueryError
-        One is unknown, missing, or of another type.
+        One is unknown, missing, of another type, or out of its bounds.
     """
     for name in given:
         if name not in params:
             raise unknown(f"{what}: no parameter {name}", name, params, f"lake query {what} --param {{}}=")
-    found = {n: p.value(given[n]) if n in given else p.default for n, p in params.items()}
+    try:
+        found = {n: p.value(given[n]) if n in given else p.default for n, p in params.items()}
+        for name, param in params.items():
+            param.check(found[name], found)
+    except QueryError as error:
+        raise QueryError(f"{what}: {error.message}", f"lake show {what}") from None
     missing = [n for n, value in found.items() if value is None and n not in given]
     if missing:
         words = ", ".join(str(params[n]) for n in missing)

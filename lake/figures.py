@@ -42,7 +42,7 @@ STYLE: dict[Any, Any] = {
 
 
 @dataclass(frozen=True)
-class Plan:
+class Drawing:
     """What a figure shows: one column along, others up, one that tells series apart.
 
     Attributes
@@ -58,7 +58,7 @@ class Plan:
     series: str = ""
 
 
-def planned(rows: pa.Table) -> Plan:
+def planned(rows: pa.Table) -> Drawing:
     """The figure that suits these columns.
 
     Raises
@@ -78,16 +78,16 @@ def planned(rows: pa.Table) -> Plan:
     series = next((t for t in texts if 1 < pc.count_distinct(rows[t]).as_py() <= MOST_SERIES < n), "")
     axes = [name for name in kinds if name in numbers or name in instants]
     if texts and not instants and not series and len(set(rows[texts[0]].to_pylist())) == n:
-        return Plan("bar", texts[0], tuple(numbers[:MOST_PANELS]))
+        return Drawing("bar", texts[0], tuple(numbers[:MOST_PANELS]))
     if len(axes) == 1:
-        return Plan("step", "", (axes[0],), series)
+        return Drawing("step", "", (axes[0],), series)
     if len(axes) >= 3 and not series and _is_grid(rows, axes[0], axes[1]):
-        return Plan("image", axes[0], (axes[1], axes[2]))
+        return Drawing("image", axes[0], (axes[1], axes[2]))
     x = instants[0] if instants else numbers[0]
     ys = tuple(name for name in numbers if name != x)[:MOST_PANELS]
     if not _is_ordered(rows, x, series):
-        return Plan("scatter", x, ys[:1] if len(ys) > 2 else ys, series)
-    return Plan("step" if all(y.startswith("n_") for y in ys) else "line", x, ys, series)
+        return Drawing("scatter", x, ys[:1] if len(ys) > 2 else ys, series)
+    return Drawing("step" if all(y.startswith("n_") for y in ys) else "line", x, ys, series)
 
 
 def _is_number(kind: pa.DataType) -> bool:
@@ -154,12 +154,12 @@ def drawn(rows: pa.Table, units: Mapping[str, str], *, title: str = "", form: st
 
     rows = plain(rows)
     units = {**units, **{f.name: "UTC" for f in rows.schema if pa.types.is_timestamp(f.type)}}
-    plan = planned(rows)
-    n_panels = 1 if plan.kind in ("image", "bar", "scatter") else len(_panels(plan, units))
+    drawing = planned(rows)
+    n_panels = 1 if drawing.kind in ("image", "bar", "scatter") else len(_panels(drawing, units))
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(7.2, 1.4 + 2.4 * n_panels) if n_panels > 1 else (7.2, 4.2), dpi=DPI)
         FigureCanvasAgg(figure)
-        DRAWERS[plan.kind](figure, rows, plan, units)
+        DRAWERS[drawing.kind](figure, rows, drawing, units)
         if title:
             figure.suptitle(title, fontsize=10, x=0.01, ha="left")
         buffer = io.BytesIO()
@@ -175,47 +175,47 @@ def label(name: str, units: Mapping[str, str]) -> str:
     return f"{words} [{unit}]" if unit else words
 
 
-def _panels(plan: Plan, units: Mapping[str, str]) -> list[tuple[str, ...]]:
+def _panels(drawing: Drawing, units: Mapping[str, str]) -> list[tuple[str, ...]]:
     """The columns that go up, those of one unit in one panel."""
     panels: dict[str, list[str]] = {}
-    for y in plan.ys:
+    for y in drawing.ys:
         unit = units.get(y) or unit_of_name(y)
         panels.setdefault(unit or ("count" if y.startswith("n_") else y), []).append(y)
     return [tuple(names) for names in panels.values()]
 
 
-def _draw_lines(figure: Any, rows: pa.Table, plan: Plan, units: Mapping[str, str]) -> None:
-    panels = _panels(plan, units)
+def _draw_lines(figure: Any, rows: pa.Table, drawing: Drawing, units: Mapping[str, str]) -> None:
+    panels = _panels(drawing, units)
     axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
     for ax, ys in zip(axes, panels, strict=True):
         several = len(ys) > 1
         lines = [
             (f"{name} {y}".strip() if several else name, part, y)
-            for name, part in _parts(rows, plan.series)
+            for name, part in _parts(rows, drawing.series)
             for y in ys
         ]
         for i, (name, part, y) in enumerate(lines):
             look = {"color": COLOURS[i % len(COLOURS)], "ls": DASHES[i // 2 % len(DASHES)], "lw": 1.1, "label": name}
-            _draw_line(ax, part, plan, y, look)
+            _draw_line(ax, part, drawing, y, look)
         ax.set_ylabel(
             label(ys[0], units) if len(ys) == 1 else f"[{units.get(ys[0]) or unit_of_name(ys[0]) or 'count'}]"
         )
         _scaled(ax, [v for _, part, y in lines for v in [_values(part, y)]])
         if len(lines) > 1:
-            ax.legend(frameon=False, fontsize=8, title=plan.series or None)
-    axes[-1].set_xlabel(_along(plan, units))
-    if plan.x and pa.types.is_timestamp(rows.schema.field(plan.x).type):
+            ax.legend(frameon=False, fontsize=8, title=drawing.series or None)
+    axes[-1].set_xlabel(_along(drawing, units))
+    if drawing.x and pa.types.is_timestamp(rows.schema.field(drawing.x).type):
         _dated(axes[-1])
 
 
-def _along(plan: Plan, units: Mapping[str, str]) -> str:
-    return label(plan.x, units) if plan.x else "row"
+def _along(drawing: Drawing, units: Mapping[str, str]) -> str:
+    return label(drawing.x, units) if drawing.x else "row"
 
 
-def _draw_line(ax: Any, part: pa.Table, plan: Plan, y: str, look: dict[str, Any]) -> None:
+def _draw_line(ax: Any, part: pa.Table, drawing: Drawing, y: str, look: dict[str, Any]) -> None:
     """One series: broken where values are missing or steps are long, with its errors as bars."""
     up = _values(part, y)
-    along = _values(part, plan.x) if plan.x else np.arange(len(up))
+    along = _values(part, drawing.x) if drawing.x else np.arange(len(up))
     error = error_of(y, part.schema.names)
     if len(up) > MOST_POINTS:
         _draw_bins(ax, along, up, look)
@@ -223,7 +223,7 @@ def _draw_line(ax: Any, part: pa.Table, plan: Plan, y: str, look: dict[str, Any]
     if error and len(up) <= 2_000:
         ax.errorbar(along, up, _values(part, error), fmt="none", ecolor=look["color"], alpha=0.45, lw=0.8)
     along, up = _broken(along, up)
-    if plan.kind == "step":
+    if drawing.kind == "step":
         ax.step(along, up, where="mid", **look)
     else:
         ax.plot(along, up, marker="." if len(up) <= 120 else "", ms=4, **look)
@@ -265,55 +265,55 @@ def _dated(ax: Any) -> None:
     ax.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
 
 
-def _draw_scatter(figure: Any, rows: pa.Table, plan: Plan, units: Mapping[str, str]) -> None:
+def _draw_scatter(figure: Any, rows: pa.Table, drawing: Drawing, units: Mapping[str, str]) -> None:
     ax = figure.subplots()
     marks = "osD^vPX"
-    y = plan.ys[0]
-    colour = plan.ys[1] if len(plan.ys) > 1 and not plan.series else ""
-    for i, (name, part) in enumerate(_parts(rows, plan.series)):
+    y = drawing.ys[0]
+    colour = drawing.ys[1] if len(drawing.ys) > 1 and not drawing.series else ""
+    for i, (name, part) in enumerate(_parts(rows, drawing.series)):
         look: dict[str, Any] = (
             {"c": _values(part, colour), "cmap": "viridis"} if colour else {"color": COLOURS[i % len(COLOURS)]}
         )
         size = float(np.clip(4_000 / max(part.num_rows, 1), 2, 24))
         drawn_ = ax.scatter(
-            _values(part, plan.x), _values(part, y), s=size, marker=marks[i % len(marks)], label=name, lw=0, alpha=0.8,
-            rasterized=part.num_rows > 2_000, **look,
+            _values(part, drawing.x), _values(part, y), s=size, marker=marks[i % len(marks)], label=name, lw=0,
+            alpha=0.8, rasterized=part.num_rows > 2_000, **look,
         )  # fmt: skip
         if colour:
             figure.colorbar(drawn_, ax=ax, label=label(colour, units))
-    ax.set(xlabel=label(plan.x, units), ylabel=label(y, units))
+    ax.set(xlabel=label(drawing.x, units), ylabel=label(y, units))
     _scaled(ax, [_values(rows, y)])
-    if plan.series:
-        ax.legend(frameon=False, fontsize=8, title=plan.series, markerscale=3)
-    if pa.types.is_timestamp(rows.schema.field(plan.x).type):
+    if drawing.series:
+        ax.legend(frameon=False, fontsize=8, title=drawing.series, markerscale=3)
+    if pa.types.is_timestamp(rows.schema.field(drawing.x).type):
         _dated(ax)
 
 
-def _draw_bars(figure: Any, rows: pa.Table, plan: Plan, units: Mapping[str, str]) -> None:
+def _draw_bars(figure: Any, rows: pa.Table, drawing: Drawing, units: Mapping[str, str]) -> None:
     shown = rows.slice(0, 40)
-    names = [str(v) for v in shown[plan.x].to_pylist()]
-    panels = figure.subplots(1, min(3, len(plan.ys)), sharey=True, squeeze=False)[0]
-    for ax, y in zip(panels, plan.ys, strict=False):
+    names = [str(v) for v in shown[drawing.x].to_pylist()]
+    panels = figure.subplots(1, min(3, len(drawing.ys)), sharey=True, squeeze=False)[0]
+    for ax, y in zip(panels, drawing.ys, strict=False):
         error = error_of(y, rows.schema.names)
         ax.barh(names, _values(shown, y), xerr=_values(shown, error) if error else None, color=COLOURS[0], height=0.7)
         ax.set_xlabel(label(y, units))
     panels[0].invert_yaxis()
-    panels[0].set_ylabel(label(plan.x, units))
+    panels[0].set_ylabel(label(drawing.x, units))
 
 
-def _draw_image(figure: Any, rows: pa.Table, plan: Plan, units: Mapping[str, str]) -> None:
+def _draw_image(figure: Any, rows: pa.Table, drawing: Drawing, units: Mapping[str, str]) -> None:
     ax = figure.subplots()
-    y, value = plan.ys
-    xs, columns = np.unique(_values(rows, plan.x), return_inverse=True)
+    y, value = drawing.ys
+    xs, columns = np.unique(_values(rows, drawing.x), return_inverse=True)
     ys, lines = np.unique(_values(rows, y), return_inverse=True)
     grid = np.full((len(ys), len(xs)), np.nan)
     grid[lines, columns] = _values(rows, value)
     ax.set_facecolor("#dddddd")
     image = ax.pcolormesh(xs, ys, np.ma.masked_invalid(grid), shading="nearest", cmap="viridis", rasterized=True)
     figure.colorbar(image, ax=ax, label=label(value, units))
-    ax.set(xlabel=label(plan.x, units), ylabel=label(y, units))
+    ax.set(xlabel=label(drawing.x, units), ylabel=label(y, units))
     ax.grid(False)
-    if pa.types.is_timestamp(rows.schema.field(plan.x).type):
+    if pa.types.is_timestamp(rows.schema.field(drawing.x).type):
         _dated(ax)
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from lake.errors import QueryError
 from lake.names import unknown
+from lake.parameters import Parameter
 
 # A flow is started by a person at a terminal: its scheduler stays silent, calls nobody and may take its time.
 PREFECT_AT_HOME = {
@@ -27,47 +28,8 @@ PREFECT_AT_HOME = {
     "PREFECT_CLI_COLORS": "false",
     "DO_NOT_TRACK": "1",
 }
-TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
-READERS: dict[str, Callable[[str], Any]] = {
-    "int": int,
-    "float": float,
-    "bool": lambda text: TRUTHS[text.lower()],
-    "str": str,
-    "Path": Path,
-}
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """A science parameter of a flow: its name, annotation and default as the source spells them."""
-
-    name: str
-    kind: str
-    default: str
-
-    def value(self, text: str) -> Any:
-        """What a person typed, in the annotated type.
-
-        Raises
-        ------
-        QueryError
-            The text is no such value.
-        """
-        kinds = [kind.strip() for kind in self.kind.split("|")]
-        if "None" in kinds and text.lower() in ("none", "null"):
-            return None
-        try:
-            return _typed(next(kind for kind in kinds if kind != "None"), text)
-        except (ValueError, KeyError):
-            raise QueryError(f"{self.name}: {text!r} is no {self.kind}") from None
-
-
-def _typed(kind: str, text: str) -> Any:
-    outer, _, inner = kind.partition("[")
-    if outer in ("list", "tuple", "Sequence"):
-        values = [_typed(inner.rstrip("]").split(",")[0], part.strip()) for part in text.split(",") if part.strip()]
-        return values if outer != "tuple" else tuple(values)
-    return READERS.get(outer, str)(text)
+KINDS = {"int": int, "float": float, "bool": bool, "str": str, "Path": Path}
+MANY = {"list": list, "Sequence": list, "tuple": tuple}
 
 
 @dataclass(frozen=True)
@@ -99,7 +61,7 @@ class Pipeline:
             *zip(flow.args.kwonlyargs, flow.args.kw_defaults, strict=True),
         ]
         return tuple(
-            Parameter(a.arg, ast.unparse(a.annotation) if a.annotation else "str", ast.unparse(d) if d else "")
+            _parameter(a.arg, ast.unparse(a.annotation) if a.annotation else "str", d)
             for a, d in both
             if a.arg != "strict"
         )
@@ -138,7 +100,27 @@ class Pipeline:
         for name in given:
             if name not in known:
                 raise unknown(f"{self.name}: no parameter {name}", name, known, f"lake run {self.name} --param {{}}=")
-        return {name: known[name].value(text) for name, text in given.items()}
+        try:
+            return {name: known[name].value(text) for name, text in given.items()}
+        except QueryError as error:
+            raise QueryError(f"{self.name}: {error.message}", f"lake run {self.name} --help") from None
+
+
+def _parameter(name: str, annotation: str, default: ast.expr | None) -> Parameter:
+    """A parameter as a signature states it; a type that nobody types on a command line is taken as text."""
+    words = [word.strip() for word in annotation.split("|")]
+    outer, _, inner = next((word for word in words if word != "None"), "str").partition("[")
+    kind = KINDS.get(inner.rstrip("]").split(",")[0] if outer in MANY else outer, str)
+    many = MANY.get(outer)
+    return Parameter(name, "", "", kind, _constant(default), many=many, is_optional="None" in words)
+
+
+def _constant(expression: ast.expr | None) -> Any:
+    """A default, or its source where it is no constant."""
+    try:
+        return None if expression is None else ast.literal_eval(expression)
+    except ValueError:
+        return ast.unparse(expression) if expression else None
 
 
 def _first_text(call: ast.Call) -> str:

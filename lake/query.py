@@ -11,12 +11,13 @@ import duckdb
 import pyarrow as pa
 
 from lake.answer import Answer, answered
-from lake.compose import Plan, bound, plan, quoted, values
+from lake.compose import Statement, bound, plan, quoted, values
 from lake.errors import QueryError
 from lake.log import Snapshot
 from lake.names import FEW, nearest, unknown
+from lake.parameters import utc
 from lake.prune import files_matching, pruned
-from lake.relations import Relation, no_relation, relations, utc
+from lake.relations import Relation, no_relation, relations
 from lake.storage import Storage
 from lake.views import connect, files_select, mentioned, opened, own_names, sql_type
 
@@ -96,7 +97,7 @@ def query(lake: "Lake", name: str, /, *, chain: Sequence[str] | None = None, **p
     return _asked(lake.snapshot, lake.storage, made.select(bound), given, made.tables)
 
 
-def _planned(snapshot: Snapshot, name: str, chain: Sequence[str]) -> Plan:
+def _planned(snapshot: Snapshot, name: str, chain: Sequence[str]) -> Statement:
     return plan(relations(), [*snapshot.tables, *own_names()], name, chain)
 
 
@@ -126,7 +127,7 @@ def cut_flow(lake: "Lake", chain: Sequence[str], /, **params: Any) -> Answer:
     return _asked(lake.snapshot, lake.storage, text, values(made.params, params, links[-1]), made.tables)
 
 
-def _with_input(made: Plan, name: str) -> list[tuple[str, str]]:
+def _with_input(made: Statement, name: str) -> list[tuple[str, str]]:
     """The spine of a chain of one: what it reads first, then itself."""
     step = next((s for s in made.steps if s.relation.name == name), None)
     inputs = list(step.inputs.items())[:1] if step else []

@@ -1,9 +1,28 @@
-"""Relations: the SQL files of every pipeline, and what their headers declare."""
+"""Relations: the SQL files of every pipeline, and what their headers declare.
 
+A file begins with a comment: some sentences, the first of which says what a row is, an empty line, then entries.
+
+    -- Photons per time bin.
+    --
+    -- grain   one row per obs_id, time_bin
+    -- reads   good_events, common_good_times
+    -- stage   4, after good_events
+    -- param   $bin_s = 100.0  width of a bin  [s]  above 0
+    -- source  where the method is published
+
+`grain` and `reads` stand once, a `param` for each parameter, `stage` and `source` where there is something to say. A
+parameter has a name, a default unless a value must be given, a meaning, its unit (`1` for a pure number), and bounds:
+
+- `above N`, `at least N`, `below N`, `at most N`, several with commas between; N is a number or another `$parameter`;
+- `whole` for whole numbers, which a default without a point says as well;
+- `may be infinite`, where it may: any other number has to be finite.
+"""
+
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, time
+from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -11,68 +30,17 @@ from typing import Any
 from lake.columns import IDENTIFIER
 from lake.errors import QueryError
 from lake.names import unknown
+from lake.parameters import BOUND, INFINITE, NUMBERS, WHOLE, Bound, Parameter, guessed, plain
 
 CODE = re.compile(r"--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'|\$(?P<param>[a-z_]\w*)|\"(?P<quoted>[^\"]+)\"|(?P<word>[a-zA-Z_]\w*(?:\.[a-zA-Z_]\w*)*)", re.S)  # fmt: skip  # noqa: E501
 ENTRY = re.compile(r"(grain|reads|stage|param|source)\s+(.*)")
 STAGE = re.compile(r"(\d+)(?:, after (\w+))?")
-ABOVE, INSIDE = re.compile(r"\babove (-?\d+(?:\.\d+)?)"), re.compile(r"\bin \((-?[\d.]+), (-?[\d.]+)\]")
-PARAM = re.compile(r"\$(?P<name>\w+)(?:\s*=\s*(?P<default>'(?:[^']|'')*'|\S+))?(?:\s+(?P<doc>.*?))?(?:\s*\[(?P<unit>[^\]]*)\])?")  # fmt: skip  # noqa: E501
-TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+PARAM = re.compile(
+    r"\$(?P<name>\w+)(?:\s*=\s*(?P<default>'(?:[^']|'')*'|\S+))?(?:\s+(?P<doc>[^\[]*?))?"
+    r"(?:\s*\[(?P<unit>[^\]]*)\]\s*(?P<bounds>.*))?"
+)
+BOUNDS = "`above N`, `at least N`, `below N` or `at most N` with a number or a $parameter, `whole` or `may be infinite`"
 SQL_TYPES = {bool: "boolean", int: "bigint", float: "double", str: "varchar", datetime: "timestamp"}
-KINDS = {bool: "true or false", int: "whole number", float: "number", str: "text", datetime: "UTC time"}
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """A parameter of a relation.
-
-    Attributes
-    ----------
-    name, doc, unit : as the header states them.
-    kind : Python type of its values, from the default, else from the unit; None takes any, and DuckDB fits text itself.
-    default : its value where none is given; None means that one must be.
-    """
-
-    name: str
-    doc: str = ""
-    unit: str = ""
-    kind: type | None = None
-    default: Any = None
-
-    def __str__(self) -> str:
-        start = f"${self.name}" if self.default is None else f"${self.name} = {literal(self.default, plain=True)}"
-        return "  ".join(filter(None, [start, self.doc, self.unit and f"[{self.unit}]"]))
-
-    def value(self, given: Any) -> Any:
-        """A given value, or what a person typed, in the parameter's type.
-
-        Raises
-        ------
-        QueryError
-            It is no such value, or outside the bounds that the sentence states.
-        """
-        found = self._typed(given)
-        if isinstance(found, int | float) and not self._allows(found):
-            raise QueryError(f"${self.name}: found {given}, expected {self.doc}")
-        return found
-
-    def _allows(self, value: float) -> bool:
-        """Whether a number is in the bounds that the sentence states: `above 0`, `in (0, 1]`."""
-        above, inside = ABOVE.search(self.doc), INSIDE.search(self.doc)
-        if above and not value > float(above[1]):
-            return False
-        return not inside or float(inside[1]) < value <= float(inside[2])
-
-    def _typed(self, given: Any) -> Any:
-        if hasattr(given, "item") and getattr(given, "ndim", 0) == 0:
-            given = given.item()
-        try:
-            if self.kind is not None:
-                return _as_kind(given, self.kind)
-            is_typed = not isinstance(given, str) or self.unit
-            return _guessed(given) if is_typed else given
-        except (ValueError, TypeError, KeyError, OverflowError):
-            raise QueryError(f"${self.name}: {given!r} is no {KINDS[self.kind or str]}") from None
 
 
 @dataclass(frozen=True)
@@ -151,11 +119,16 @@ def parsed(name: str, text: str) -> Relation:
     reads = tuple(r if "." in r else f"{pipeline}.{r}" for r in re.split(r"[,\s]+", words["reads"][0].strip(" ,")))
     params = tuple(_parameter(place, line) for line in words["param"])
     used = {found["param"] for found in tokens(text) if found["param"]}
-    declared = {p.name for p in params}
-    for missing in sorted(used - declared):
+    declared = {p.name: p for p in params}
+    if len(declared) < len(params):
+        raise QueryError(
+            f"{place}: a parameter is declared twice, expected {', '.join(f'${n}' for n in declared)} once"
+        )
+    for missing in sorted(used - declared.keys()):
         raise QueryError(f"{place}: ${missing} is used, expected a line `-- param   ${missing}  …`")
-    for idle in sorted(declared - used):
+    for idle in sorted(declared.keys() - used):
         raise QueryError(f"{place}: ${idle} is declared, but no `${idle}` found in the statement")
+    _check_pairs(place, declared)
     grain = words["grain"][0].removeprefix("one row per ")
     stage = STAGE.fullmatch(" ".join(words["stage"]) or "0")
     if not stage:
@@ -194,64 +167,72 @@ def _header(text: str) -> tuple[str, list[tuple[str, str]]]:
 def _parameter(place: str, line: str) -> Parameter:
     found = PARAM.fullmatch(line.strip())
     if not found or not IDENTIFIER.fullmatch(found["name"]):
-        raise QueryError(f"{place}: param {line!r} found, expected `$name = default  meaning  [unit]`")
+        raise QueryError(f"{place}: param {line!r} found, expected `$name = default  meaning  [unit]  bounds`")
     unit = (found["unit"] or "").strip()
     default = None if found["default"] is None else _default(found["default"])
     kind = type(default) if default is not None else float if unit not in ("", "1") else None
-    return Parameter(found["name"], (found["doc"] or "").strip(), unit, kind, default)
+    words = [word.strip() for word in (found["bounds"] or "").split(",") if word.strip()]
+    bounds = tuple(_bound(place, found["name"], word) for word in words if word not in (WHOLE, INFINITE))
+    if len(bounds) < len(words) or any(not isinstance(bound.limit, str) for bound in bounds):
+        kind = int if WHOLE in words and kind in (None, float) else kind or float
+        if kind not in NUMBERS:
+            raise QueryError(f"{place}: ${found['name']}: {', '.join(words)!r} found, expected it of a number only")
+    made = Parameter(found["name"], (found["doc"] or "").strip(), unit, kind, default, bounds, INFINITE in words)
+    return made if default is None else replace(made, default=_kept(place, made))
+
+
+def _bound(place: str, name: str, text: str) -> Bound:
+    if found := BOUND.fullmatch(text):
+        limit = found[2] or guessed(found[3])
+        if found[2] or (isinstance(limit, int | float) and math.isfinite(limit)):
+            return Bound(found[1], limit)
+    raise QueryError(f"{place}: ${name}: bound {text!r} found, expected {BOUNDS}")
+
+
+def _kept(place: str, param: Parameter) -> Any:
+    """The default, which keeps its own bounds."""
+    try:
+        return param.value(param.default)
+    except QueryError as error:
+        raise QueryError(f"{place}: default of ${error.message}") from error
+
+
+def _check_pairs(place: str, params: Mapping[str, Parameter]) -> None:
+    """That bounds between parameters name others of the same file that can be compared, and that defaults keep them.
+
+    Raises
+    ------
+    QueryError
+        One does not.
+    """
+    for param in params.values():
+        for bound in (b for b in param.bounds if isinstance(b.limit, str)):
+            other = params.get(str(bound.limit))
+            if other is None or other is param:
+                others = ", ".join(f"${n}" for n in params if n != param.name) or "no other parameter"
+                raise QueryError(f"{place}: ${param.name}: bound '{bound}' found, expected one of {others}")
+            are_numbers = param.kind in NUMBERS and other.kind in NUMBERS
+            if not are_numbers and (param.kind is not datetime or other.kind is not datetime):
+                raise QueryError(f"{place}: ${param.name}: bound '{bound}' found, expected numbers or instants on both")
+        try:
+            param.check(param.default, {n: p.default for n, p in params.items()})
+        except QueryError as error:
+            raise QueryError(f"{place}: default of ${error.message}") from error
 
 
 def _default(text: str) -> Any:
     if text.startswith("'"):
         words = text[1:-1].replace("''", "'")
-        found = _guessed(words)
+        found = guessed(words)
         return found if isinstance(found, datetime) else words
-    return {"true": True, "false": False}[text] if text in ("true", "false") else _guessed(text)
+    return {"true": True, "false": False}[text] if text in ("true", "false") else guessed(text)
 
 
-def _guessed(given: Any) -> Any:
-    """A typed value of a text that looks like a number or an instant; anything else as it is."""
-    if not isinstance(given, str):
-        return utc(given) if isinstance(given, date) else given
-    for kind in (int, float, datetime):
-        try:
-            return _as_kind(given, kind)
-        except ValueError:
-            pass
-    return given
-
-
-def _as_kind(given: Any, kind: type) -> Any:
-    if kind is bool:
-        return given if isinstance(given, bool) else TRUTHS[str(given).lower()]
-    if kind is datetime:
-        return utc(given if isinstance(given, date) else datetime.fromisoformat(str(given)))
-    if kind is int and not isinstance(given, str) and int(given) != given:
-        raise ValueError
-    if kind is str or not isinstance(given, bool):
-        return kind(given)
-    raise TypeError
-
-
-def utc(moment: date) -> datetime:
-    """UTC without a zone, which is what the tables hold."""
-    from datetime import UTC
-
-    if not isinstance(moment, datetime):
-        return datetime.combine(moment, time())
-    return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
-
-
-def literal(value: Any, *, plain: bool = False) -> str:
-    """A value as SQL; `plain` as a header states it, else in the very type that a bound parameter has."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, int):
-        return str(value)
-    if isinstance(value, float) and plain:
-        return repr(value)
-    quoted = "'" + str(value).replace("'", "''") + "'"
-    return quoted if plain or isinstance(value, str) else f"cast({quoted} as {SQL_TYPES[type(value)]})"
+def literal(value: Any) -> str:
+    """A value as SQL, in the very type that a bound parameter has."""
+    if isinstance(value, bool | int | str):
+        return plain(value)
+    return f"cast({plain(str(value))} as {SQL_TYPES[type(value)]})"
 
 
 def inner_first(known: Mapping[str, Relation], names: Sequence[str] | Mapping[str, Relation]) -> list[str]:

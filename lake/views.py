@@ -11,9 +11,10 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from lake.compose import Plan, as_default, plan, quoted
+from lake.compose import Statement, as_default, plan, quoted
 from lake.log import Piece, Snapshot
-from lake.relations import SQL_TYPES, Parameter, Relation, inner_first, literal, relations, tokens
+from lake.parameters import Parameter
+from lake.relations import SQL_TYPES, Relation, inner_first, literal, relations, tokens
 from lake.schema import Table
 from lake.storage import Storage
 
@@ -95,8 +96,8 @@ def create_own(con: duckdb.DuckDBPyConnection, tables: Mapping[str, pa.Table]) -
 
 def define(
     con: duckdb.DuckDBPyConnection, snapshot: Snapshot, table_as: Select, *, only: Collection[str] | None = None
-) -> dict[str, Plan]:
-    """Create tables and relations; the plans of the relations that could be made.
+) -> dict[str, Statement]:
+    """Create tables and relations; the statements of the relations that could be made.
 
     Parameters
     ----------
@@ -113,8 +114,8 @@ def define(
     return {name: p for name, p in wanted.items() if _create_relation(con, snapshot, known[name], p)}
 
 
-def plans(known: Mapping[str, Relation], snapshot: Snapshot, names: Iterable[str]) -> dict[str, Plan]:
-    """Plans of those relations whose tables are all there."""
+def plans(known: Mapping[str, Relation], snapshot: Snapshot, names: Iterable[str]) -> dict[str, Statement]:
+    """Statements of those relations whose tables are all there."""
     tables = [*snapshot.tables, *own_names()]
     there = {*tables, *known}
     found = {}
@@ -132,7 +133,7 @@ def own_names() -> list[str]:
     return [f"{OWN}.{name}" for name in SCHEMAS]
 
 
-def _create_relation(con: duckdb.DuckDBPyConnection, snapshot: Snapshot, relation: Relation, made: Plan) -> bool:
+def _create_relation(con: duckdb.DuckDBPyConnection, snapshot: Snapshot, relation: Relation, made: Statement) -> bool:
     """A macro, and a view where every parameter has a default; False where DuckDB will not have it."""
     name = _name(relation.name)
     head = f"create macro {name}({', '.join(_arguments(snapshot, made))}) as table"
@@ -149,7 +150,7 @@ def _create_relation(con: duckdb.DuckDBPyConnection, snapshot: Snapshot, relatio
     return True
 
 
-def macro_names(snapshot: Snapshot, made: Plan) -> dict[str, str]:
+def macro_names(snapshot: Snapshot, made: Statement) -> dict[str, str]:
     """What each parameter is called in the macro: `param_<name>` where any text or table below uses its bare name.
 
     DuckDB puts an argument wherever a macro's body has that name without a table before it, so a parameter that is
@@ -162,7 +163,7 @@ def macro_names(snapshot: Snapshot, made: Plan) -> dict[str, str]:
     return {name: f"param_{name}" if name in words else name for name in made.params}
 
 
-def macro_body(snapshot: Snapshot, made: Plan, *, is_apart: bool = False) -> str:
+def macro_body(snapshot: Snapshot, made: Statement, *, is_apart: bool = False) -> str:
     """The statement with the macro's parameters in place.
 
     Parameters
@@ -183,7 +184,7 @@ def macro_body(snapshot: Snapshot, made: Plan, *, is_apart: bool = False) -> str
     return text.replace("with ", f'with "$" as (select {given}),\n', 1)
 
 
-def _arguments(snapshot: Snapshot, made: Plan) -> Iterator[str]:
+def _arguments(snapshot: Snapshot, made: Statement) -> Iterator[str]:
     """Required parameters first, as DuckDB wants them."""
     called = macro_names(snapshot, made)
     for name, param in sorted(made.params.items(), key=lambda item: item[1].default is not None):

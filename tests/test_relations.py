@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from lake.compose import bound, plan
+from lake.compose import bound, plan, values
 from lake.errors import QueryError
 from lake.relations import SQL_TYPES, inner_first, parsed, relations
 from lake.views import sql_type
@@ -51,20 +51,121 @@ def test_relations_in_a_circle_are_refused():
         inner_first({r.name: r for r in circle.values()}, ["toy.a"])
 
 
-@pytest.mark.parametrize(("given", "kind_of"), [("abc", "no number"), ([1], "no number"), (True, "no number")])
-def test_a_value_of_another_type_is_refused(given, kind_of):
-    (param,) = parsed("toy.bright_events", SQL["toy.bright_events"]).params
-    with pytest.raises(QueryError, match=kind_of):
-        param.value(given)
-
-
 def test_typed_text_becomes_the_declared_type():
     by_name = {p.name: p for r in toy_relations().values() for p in r.params}
     assert by_name["least_kev"].value("3") == 3.0
     assert by_name["scale"].value("3") == 3
     assert by_name["first"].value("3") == 3
-    with pytest.raises(QueryError, match="no whole number"):
-        by_name["scale"].value(2.5)
+
+
+def param(line):
+    """The parameter of a line of a header."""
+    name = line[1:].partition(" ")[0]
+    (found,) = parsed("toy.x", f"{HEAD}-- param   {line}\nselect ${name} as a from t").params
+    return found
+
+
+@pytest.mark.parametrize(
+    ("line", "given", "expected"),
+    [
+        ("$p = 1.5  width  [s]", "abc", "p: found 'abc', expected a finite number [s]"),
+        ("$p = 1.5  width  [s]", [1], "p: found [1], expected a finite number [s]"),
+        ("$p = 1.5  width  [s]", True, "p: found True, expected a finite number [s]"),
+        ("$p = 1.5  width  [s]", "inf", "p: found 'inf', expected a finite number [s]"),
+        ("$p = 1.5  width  [s]", float("nan"), "p: found nan, expected a finite number [s]"),
+        ("$p = 1.5  width  [s]  may be infinite", "nan", "p: found 'nan', expected a number [s]"),
+        ("$p = 2  bins", 2.5, "p: found 2.5, expected a whole number"),
+        ("$p = 2  bins", 1 << 63, f"p: found {1 << 63}, expected a whole number"),
+        ("$p  bins  [1]  whole", "2.5", "p: found '2.5', expected a whole number [1]"),
+        ("$p  first  [1]", float("inf"), "p: found inf, expected a value [1]"),
+        ("$p = 1.5  width  [s]  above 0", 0, "p: found 0, expected a finite number above 0 [s]"),
+        ("$p = 1.5  width  [s]  at least 1", 0.5, "p: found 0.5, expected a finite number at least 1 [s]"),
+        ("$p = 0.5  share  [1]  above 0, at most 1", 1.5, "expected a finite number above 0 and at most 1 [1]"),
+        ("$p = 0.5  share  [1]  below 1e3", "1000", "p: found '1000', expected a finite number below 1000.0 [1]"),
+        ("$p = true  or not", "maybe", "p: found 'maybe', expected true or false"),
+        ("$p = '2020-01-01'  from", "soon", "p: found 'soon', expected a UTC time"),
+    ],
+)
+def test_a_value_that_is_none_or_out_of_bounds_is_refused_with_what_was_expected(line, given, expected):
+    with pytest.raises(QueryError) as caught:
+        param(line).value(given)
+    assert expected in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("line", "given"),
+    [
+        ("$p = 1.5  width  [s]  above 0", 1e-300),
+        ("$p = 0.5  share  [1]  above 0, at most 1", 1.0),
+        ("$p = 1.5  width  [s]  may be infinite", float("inf")),
+        ("$p  bins  [1]  whole, at least 1", 1),
+        ("$p = 2  bins, above 0 in words", -1),
+    ],
+)
+def test_a_value_within_its_bounds_is_taken(line, given):
+    assert param(line).value(given) == given
+    assert str(param(line)) == line
+
+
+PAIR = f"{HEAD}-- param   $low = 1.0  [nm]\n-- param   $high = 2.0  [nm]  above $low\nselect $low, $high from t"
+
+
+def test_a_bound_may_be_another_parameter():
+    params = {p.name: p for p in parsed("toy.x", PAIR).params}
+    assert values(params, {"low": 1.5}, "toy.x") == {"low": 1.5, "high": 2.0}
+    for given in ({"low": 2}, {"high": 1}, {"low": 5, "high": 4}):
+        with pytest.raises(QueryError, match=r"toy.x: high: found .*, expected a finite number above low = .* \[nm\]"):
+            values(params, given, "toy.x")
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("$p = 1.0  width  [s]  abov 0", r"\$p: bound 'abov 0' found, expected `above N`"),
+        ("$p = 1.0  width  [s]  above", "bound 'above' found"),
+        ("$p = 1.0  width  [s]  above 0.1.2", "bound 'above 0.1.2' found"),
+        ("$p = 1.0  width  [s]  above 1e999", "bound 'above 1e999' found"),
+        ("$p = 1.0  width  [s]  above 0 at most 1", "bound 'above 0 at most 1' found"),
+        ("$p = 1.0  width  [s]  above $q", r"bound 'above \$q' found, expected one of no other parameter"),
+        ("$p = 1.0  width  [s]  above $p", r"bound 'above \$p' found"),
+        ("$p = 0.0  width  [s]  above 0", r"default of \$p: found 0.0, expected a finite number above 0"),
+        ("$p = 1.5  width  [s]  whole", r"default of \$p: found 1.5, expected a whole number"),
+        ("$p = 'a'  name  [1]  above 0", "'above 0' found, expected it of a number only"),
+        ("$p = true  name  [1]  whole", "'whole' found, expected it of a number only"),
+        ("$p = 1.0  width  [s\n", r"param '\$p = 1.0  width  \[s' found, expected `\$name = default"),
+    ],
+)
+def test_a_wrong_bound_is_refused_when_the_file_is_read(line, message):
+    with pytest.raises(QueryError, match=rf"sql/toy/x.sql: .*{message}"):
+        param(line)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("$low = 1.0", "$low = 3.0", r"default of \$high: found 2.0, expected a finite number above low = 3.0"),
+        ("$low = 1.0", "$low = 'a'", "expected numbers or instants on both"),
+        ("$high = 2.0", "$low = 2.0", r"declared twice, expected \$low once"),
+    ],
+)
+def test_bounds_between_parameters_are_looked_at_when_the_file_is_read(old, new, message):
+    with pytest.raises(QueryError, match=rf"sql/toy/x.sql: .*{message}"):
+        parsed("toy.x", PAIR.replace(old, new))
+
+
+def test_bounds_of_all_relations_that_share_a_name_hold():
+    texts = {
+        "toy.one": f"{HEAD}-- param   $p = 1.0  width  [s]  above 0\nselect $p as a from t",
+        "toy.two": f"{HEAD[:-2]}one\n-- param   $p = 1.0  width  [s]  at most 9\nselect $p as a from one",
+    }
+    (found,) = plan(toy_relations(texts), ["toy.t"], "toy.two").params.values()
+    assert [str(b) for b in found.bounds] == ["above 0", "at most 9"]
+
+
+def test_no_sentence_of_the_project_states_a_bound_that_is_not_checked():
+    words = re.compile(r"\b(above|below|at least|at most|less than|more than|positive)\b|[(\[]-?\d")
+    docs = {f"{r.name} ${p.name}": p.doc for r in relations().values() for p in r.params}
+    assert {name: doc for name, doc in docs.items() if words.search(doc)} == {}
 
 
 def test_two_defaults_for_one_name_are_refused():

@@ -65,7 +65,9 @@ def _listed(session: Session, args: Namespace) -> int:
             "does": p.doc,
             "datasets": ", ".join(name.partition(".")[2] for name in p.datasets),
             "n_relations": len(p.relations),
-            "parameters": ", ".join(f"{a.name}={a.default}" if a.default else a.name for a in p.parameters),
+            "parameters": ", ".join(
+                f"{a.name}={a.default}" if a.default is not None or a.is_optional else a.name for a in p.parameters
+            ),
         }
         for p in pipelines().values()
     ]

@@ -3,8 +3,8 @@
 -- grain   one row per obs_id, event_id
 -- reads   good_events
 -- stage   3
--- param   $min_nm = 0.1  shortest wavelength, kept      [nm]
--- param   $max_nm = 1.0  longest wavelength, not kept   [nm]
+-- param   $min_nm = 0.1  shortest wavelength, kept     [nm]
+-- param   $max_nm = 1.0  longest wavelength, not kept  [nm]  above $min_nm
 
 select
     obs_id,

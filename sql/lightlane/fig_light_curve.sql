@@ -3,7 +3,7 @@
 --
 -- grain   one row per obs_id, elapsed_s
 -- reads   light_curves
--- param   $bin_s = 100.0  width of a bin, above 0  [s]
+-- param   $bin_s = 100.0  width of a bin  [s]  above 0
 
 select
     obs_id,

@@ -5,8 +5,8 @@
 -- grain   one row per obs_id, wavelength_nm
 -- reads   wavelength_binned_events, common_good_times
 -- param   $min_nm = 0.1  lower edge of the first bin  [nm]
--- param   $max_nm = 1.0  upper edge of the last bin   [nm]
--- param   $n_bins = 100  bins, above 0                [1]
+-- param   $max_nm = 1.0  upper edge of the last bin   [nm]  above $min_nm
+-- param   $n_bins = 100  bins                         [1]   at least 1, at most 1000000
 
 with exposures as (
     select

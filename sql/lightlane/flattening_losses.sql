@@ -3,7 +3,7 @@
 --
 -- grain   one row per obs_id
 -- reads   wavelength_binned_events
--- param   $n_bins = 100  wavelength bins, above 0        [1]
+-- param   $n_bins = 100  wavelength bins  [1]  at least 1, at most 1000000
 
 with sizes as (
     select

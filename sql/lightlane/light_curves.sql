@@ -4,7 +4,7 @@
 --
 -- grain   one row per obs_id, time_bin
 -- reads   good_events, common_good_times
--- param   $bin_s = 100.0  width of a bin, above 0; for a CCD a whole number of frames, 20 or more  [s]
+-- param   $bin_s = 100.0  width of a bin; for a CCD a whole number of frames, 20 or more  [s]  above 0
 
 with spans as (
     select

@@ -6,8 +6,8 @@
 -- grain   one row per obs_id, event_id
 -- reads   flattened_events, laid_good_times
 -- stage   6
--- param   $share = 1.0        photons that get a new time, in (0, 1]; the others keep theirs  [1]
--- param   $control_seed = 2   another seed, other times                                       [1]
+-- param   $share = 1.0        photons that get a new time; the others keep theirs  [1]  above 0, at most 1
+-- param   $control_seed = 2   another seed, other times                            [1]
 
 with drawn as (
     -- hash of a hash: two seeds' plain hashes differ by one constant, the same for all photons;

@@ -5,7 +5,7 @@
 -- reads   good_events, observations, good_times
 -- stage   3
 -- param   $from_s = 0.0     first second, kept     [s]
--- param   $until_s = 1e300  last second, not kept  [s]
+-- param   $until_s = 1e300  last second, not kept  [s]  above $from_s
 
 with starts as (
     select

@@ -75,7 +75,7 @@ order by obs_id desc
 --
 -- grain   one row per obs_id, first_row
 -- reads   bright_events
--- param   $width = 2  rows a bin, above 0  [1]
+-- param   $width = 2  rows a bin  [1]  above 0
 
 select
     obs_id,

@@ -26,9 +26,9 @@ def test_a_pipeline_is_described_by_its_files_and_nothing_is_imported(toy: Path)
     found = pipelines.pipelines()["toy"]
     assert found.datasets == ("toy.counts",)
     assert found.relations == ("toy.fig_energies", "toy.loud")
-    assert [(p.name, p.kind, p.default) for p in found.parameters] == [
-        ("level", "float", "1.5"),
-        ("names", "list[str] | None", "None"),
+    assert [(p.name, p.kind, p.many, p.is_optional, p.default) for p in found.parameters] == [
+        ("level", float, None, False, 1.5),
+        ("names", str, list, True, None),
     ]
 
 
@@ -91,7 +91,7 @@ def test_a_folder_means_the_files_below_it(toy: Path, lake: Run) -> None:
     ("words", "code", "error"),
     [
         (["--param", "levl=2"], 2, "error: toy: no parameter levl; has level, names"),
-        (["--param", "level=high"], 2, "error: level: 'high' is no float"),
+        (["--param", "level=high"], 2, "error: toy: level: found 'high', expected a finite number"),
         (["--param", "level"], 2, "error: 'level' is not K=V"),
         (["nowhere.txt"], 1, "error: nowhere.txt: no such file or folder"),
     ],
@@ -116,13 +116,15 @@ def test_a_run_is_refused_before_anything_is_written(
         ("tuple[int, int]", "1,2", (1, 2)),
     ],
 )
-def test_a_parameter_takes_the_type_its_flow_declares(kind: str, text: str, value: object) -> None:
-    assert pipelines.Parameter("p", kind, "").value(text) == value
+def test_a_parameter_takes_the_type_its_flow_declares(toy: Path, kind: str, text: str, value: object) -> None:
+    (toy / "flows/toy.py").write_text(f"def toy(root, paths, *, strict=False, p: {kind}): ...")
+    assert pipelines.pipelines()["toy"].values({"p": text}) == {"p": value}
 
 
-def test_a_word_that_is_no_number_is_refused() -> None:
-    with pytest.raises(QueryError, match=r"n: '1\.5' is no int"):
-        pipelines.Parameter("n", "int", "").value("1.5")
+def test_a_word_that_is_no_number_is_refused(toy: Path) -> None:
+    (toy / "flows/toy.py").write_text("def toy(root, paths, *, n: int): ...")
+    with pytest.raises(QueryError, match=r"toy: n: found '1\.5', expected a whole number"):
+        pipelines.pipelines()["toy"].values({"n": "1.5"})
 
 
 def test_a_demo_finds_what_was_planted_and_leads_on(toy: Path, lake: Run) -> None:
