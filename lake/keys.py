@@ -106,7 +106,7 @@ def without(
     Parameters
     ----------
     sources : the inputs; None for all.
-    where : for each column a value, or a list of them.
+    where : for each column a list of values, or the pair of ends of a span [low, high).
     keys : columns and values that name rows; None names none and forbids none.
 
     Returns
@@ -131,14 +131,27 @@ def _chosen(rows: pa.Table, sources: Sequence[str] | None, where: Mapping[str, A
     chosen = pa.chunked_array([pa.repeat(pa.scalar(True), rows.num_rows)])
     if sources is not None:
         chosen = pc.and_(chosen, pc.is_in(rows[SOURCE], value_set=pa.array(list(sources), pa.string())))
-    for name, value in where.items():
-        values = value if isinstance(value, list | tuple | set) else [value]
-        if name not in rows.column_names:
-            # A column that was added later is null in this file.
-            chosen = pc.and_(chosen, pa.repeat(pa.scalar(None in values), rows.num_rows))
-            continue
-        chosen = pc.and_(chosen, pc.is_in(rows[name], value_set=pa.array(list(values), rows[name].type)))
+    for name, wanted in where.items():
+        # A column that was added later is null in this file.
+        column = rows[name] if name in rows.column_names else pa.chunked_array([pa.nulls(rows.num_rows)])
+        chosen = pc.and_(chosen, _in_span(column, *wanted) if isinstance(wanted, tuple) else _is_one_of(column, wanted))
     return pc.fill_null(chosen, False)
+
+
+def _in_span(column: pa.ChunkedArray, low: Any, high: Any) -> pa.ChunkedArray:
+    kind = pa.int64() if pa.types.is_integer(column.type) else column.type
+    inside = pc.is_valid(column)
+    for test, end in ((pc.greater_equal, low), (pc.less, high)):
+        if end is not None and not pa.types.is_null(kind):
+            inside = pc.and_(inside, test(column, pa.scalar(end, kind)))
+    return inside
+
+
+def _is_one_of(column: pa.ChunkedArray, values: Sequence[Any]) -> pa.ChunkedArray:
+    if pa.types.is_null(column.type):
+        return pc.is_null(column) if None in values else pc.is_valid(column)
+    kind = pa.int64() if pa.types.is_integer(column.type) else column.type
+    return pc.is_in(pc.cast(column, kind), value_set=pa.array(values, kind))
 
 
 def _named(rows: pa.Table, keys: pa.Table) -> pa.Array:

@@ -1,6 +1,6 @@
 """Names that people mistype: the nearest one, and the error that offers it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from lake.errors import QueryError
 
@@ -18,15 +18,29 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 
 def unknown(
-    message: str, name: str, known: Iterable[str], hint: str = "{}", kind: type[QueryError] = QueryError
+    message: str,
+    name: str,
+    known: Iterable[str],
+    hint: str = "{}",
+    kind: type[QueryError] = QueryError,
+    otherwise: str = "",
 ) -> QueryError:
-    """The error for a name that isn't there: all names where they are few, the nearest as a hint where there is one."""
+    """The error for a name that isn't there: all names where they are few, else the nearest, else some.
+
+    Parameters
+    ----------
+    hint : the line to paste, the nearest name in place of its braces.
+    otherwise : the line to paste where no name is near.
+    """
     names = sorted(known)
     if not names:
-        return kind(f"{message}; there is none")
+        return kind(f"{message}; there is none", otherwise)
     near = nearest(name, names)
-    if len(names) <= FEW:
-        message = f"{message}; has {', '.join(names)}"
-    elif near:
-        message = f"{message}; nearest is {near}"
-    return kind(message, hint.format(near) if near else "")
+    told = f"nearest is {near}" if near and len(names) > FEW else f"has {listed(names)}"
+    return kind(f"{message}; {told}", hint.format(near) if near else otherwise)
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names with commas between: all where they are few, else the first and how many more there are."""
+    more = f" and {len(names) - FEW} more" if len(names) > FEW else ""
+    return ", ".join(names[:FEW]) + more

@@ -117,7 +117,7 @@ class Parameter:
         kind = "a finite number" if is_finite else KINDS.get(self.kind, "a value")
         kind = f"{kind}, or several with commas between" if self.many else kind
         bounds = " and ".join(bound.told(others) for bound in self.bounds)
-        words = " ".join(filter(None, [kind, bounds, self.unit and f"[{self.unit}]"]))
+        words = " ".join(filter(None, [kind, bounds, "" if self.unit == "1" else self.unit and f"[{self.unit}]"]))
         shown = repr(given) if isinstance(given, str) else given
         return QueryError(f"{self.name}: found {shown}, expected {words}")
 

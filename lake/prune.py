@@ -233,13 +233,15 @@ def files_matching(pieces: Sequence[Piece], where: Mapping[str, Any]) -> list[Pi
 
     Parameters
     ----------
-    where : a value, or a pair [low, high) whose ends may be None, for each column.
+    where : a value, a list of values, or a pair [low, high) whose ends may be None, for each column.
     """
     return [piece for piece in pieces if all(_may_match(piece, name, wanted) for name, wanted in where.items())]
 
 
 def _may_match(piece: Piece, column: str, wanted: Any) -> bool:
-    low, high = wanted if isinstance(wanted, tuple | list) and len(wanted) == 2 else (wanted, wanted)
+    if isinstance(wanted, list):
+        return any(_may_match(piece, column, value) for value in wanted)
+    low, high = wanted if isinstance(wanted, tuple) else (wanted, wanted)
     least, most = _stat(piece, column, 0), _stat(piece, column, 1)
     try:
         if None not in (low, most) and _alike(low, most) > most:

@@ -1,6 +1,5 @@
 """Questions: one SQL statement, or a named relation with its parameters, on one snapshot."""
 
-import re
 import time
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
@@ -13,19 +12,20 @@ import pyarrow as pa
 from lake.answer import Answer, answered
 from lake.compose import Statement, bound, plan, quoted, values
 from lake.errors import QueryError
+from lake.explain import explained
 from lake.log import Snapshot
-from lake.names import FEW, nearest, unknown
-from lake.parameters import utc
+from lake.names import unknown
+from lake.parameters import Parameter, utc
 from lake.prune import files_matching, pruned
-from lake.relations import Relation, no_relation, relations
+from lake.relations import Relation, relations
 from lake.storage import Storage
 from lake.views import connect, files_select, mentioned, opened, own_names, sql_type
+from lake.where import Wanted, conditions
 
 if TYPE_CHECKING:
     from lake.store import Lake
 
-__all__ = ["Relation", "connect", "cut_flow", "explain_empty", "query", "relations", "sql", "table"]
-LONGEST_HINT = 160
+__all__ = ["Relation", "connect", "cut_flow", "explain_empty", "explained", "query", "relations", "sql", "table"]
 # Statements that would change tables of a database that is gone after the answer.
 CHANGES = ("ALTER", "CREATE", "DELETE", "DROP", "INSERT", "MERGE_INTO", "UPDATE")
 
@@ -43,16 +43,24 @@ def sql(snapshot: Snapshot, storage: Storage, text: str, params: Mapping[str, An
 
 
 def _asked(
-    snapshot: Snapshot, storage: Storage, text: str, given: Mapping[str, Any], names: Collection[str] | None
+    snapshot: Snapshot,
+    storage: Storage,
+    text: str,
+    given: Mapping[str, Any],
+    names: Collection[str] | None,
+    params: Mapping[str, Parameter] | None = None,
 ) -> Answer:
-    """The answer to a statement over these tables and relations."""
+    """The answer to a statement over these tables and relations; `params` are those of a relation asked by name."""
     began = time.perf_counter()
     files = pruned(snapshot, text, given, names)
-    with connect(snapshot, storage, only=names, pieces=files) as con:
-        try:
-            rows = _rows(con, text, given)
-        except duckdb.Error as error:
-            raise _explained(error, snapshot, text) from error
+    try:
+        with connect(snapshot, storage, only=names, pieces=files) as con:
+            try:
+                rows = _rows(con, text, given)
+            except duckdb.Error as error:
+                raise explained(error, snapshot, text, con, params, given) from error
+    except duckdb.Error as error:
+        raise explained(error, snapshot, text) from error
     tables = {n: t for n, t in snapshot.tables.items() if names is None or n in names}
     return answered(rows, snapshot, tables, time.perf_counter() - began)
 
@@ -94,7 +102,10 @@ def query(lake: "Lake", name: str, /, *, chain: Sequence[str] | None = None, **p
     """
     made = _planned(lake.snapshot, name, chain or ())
     given = values(made.params, params, name)
-    return _asked(lake.snapshot, lake.storage, made.select(bound), given, made.tables)
+    try:
+        return _asked(lake.snapshot, lake.storage, made.select(bound), given, made.tables, made.params)
+    except QueryError as error:
+        raise QueryError(f"{name}: {error.message}", error.hint or f"lake show {name}") from error
 
 
 def _planned(snapshot: Snapshot, name: str, chain: Sequence[str]) -> Statement:
@@ -145,7 +156,8 @@ def table(
 
     Parameters
     ----------
-    where : for each column a value it must equal (None: be null), or a pair [low, high) whose ends may be None.
+    where : for each column a value it must equal (None: be null), a list or set of them, or a pair [low, high) whose
+        ends may be None.
 
     Raises
     ------
@@ -156,45 +168,43 @@ def table(
     declared = snapshot.tables.get(name) or snapshot.arrays[name].frames
     kinds = {c.name: c.type for c in declared.columns}
     wanted = list(columns or kinds)
-    for column in (*wanted, *(where or {})):
+    for column in wanted:
         if column not in kinds:
-            raise unknown(f"{name}: no column {column}", column, kinds)
+            raise unknown(f"{name}: no column {column}", column, kinds, otherwise=f"lake show {name}")
+    asked = conditions(declared, where or {})
     given: list[Any] = []
-    tests = [text for c, value in (where or {}).items() for text in _tests(c, sql_type(kinds[c]), value, given)]
-    files = files_matching(snapshot.pieces_of(declared.name), where or {})
+    tests = [_test(c, kinds[c], values, given) for c, values in asked.items()]
+    files = files_matching(snapshot.pieces_of(declared.name), asked)
     text = f"select {', '.join(map(quoted, wanted))} from ({files_select(declared, files, storage)})"
     text += f" where {' and '.join(tests)}" if tests else ""
     with opened(storage) as con:
         try:
             rows = con.sql(text, params=given or None).to_arrow_table()
         except duckdb.Error as error:
-            raise _explained(error, snapshot, text) from error
+            raise explained(error, snapshot, text) from error
     return answered(rows, snapshot, {name: declared}, time.perf_counter() - began)
 
 
-def _tests(column: str, kind: str, wanted: Any, given: list[Any]) -> list[str]:
-    """Conditions on one column; their values are added to `given`."""
-    if wanted is None:
-        return [f"{quoted(column)} is null"]
-    is_span = isinstance(wanted, tuple | list) and len(wanted) == 2
-    pairs = zip((">=", "<"), wanted, strict=True) if is_span else [("=", wanted)]
-    tests = []
-    for word, value in pairs:
-        if value is not None:
-            given.append(_plain(_typed(value, kind)))
-            tests.append(f"{quoted(column)} {word} cast(? as {kind})")
-    return tests
+def _test(column: str, kind: pa.DataType, wanted: Wanted, given: list[Any]) -> str:
+    """The condition on one column; its values are added to `given`."""
+    name, cast = quoted(column), f"cast(? as {'BIGINT' if pa.types.is_integer(kind) else sql_type(kind)})"
+    if isinstance(wanted, list):
+        values = [value for value in wanted if value is not None]
+        given += values
+        tests = [f"{name} in ({', '.join([cast] * len(values))})"] if values else []
+        tests += [f"{name} is null"] if len(values) < len(wanted) else []
+        return f"({' or '.join(tests) or 'false'})"
+    given += [value for value in wanted if value is not None]
+    tests = [f"{name} {word} {cast}" for word, value in zip((">=", "<"), wanted, strict=True) if value is not None]
+    # DuckDB has NaN above every number.
+    tests += [f"not isnan({name})"] if pa.types.is_floating(kind) else []
+    return " and ".join(tests)
 
 
 def _plain(value: Any) -> Any:
     """A value as DuckDB binds it: no NumPy scalar, and an instant in UTC without a zone, as the lake keeps them."""
     value = value.item() if hasattr(value, "item") else value
     return utc(value) if isinstance(value, datetime) else value
-
-
-def _typed(value: Any, kind: str) -> Any:
-    """Text that is compared with instants, as an instant; anything else as it is."""
-    return datetime.fromisoformat(value) if kind == "TIMESTAMP" and isinstance(value, str) else value
 
 
 def explain_empty(lake: "Lake", name: str, /, **params: Any) -> str:
@@ -240,55 +250,3 @@ def _span(snapshot: Snapshot, name: str) -> str:
                 return f", {least[:10]} to {most[:10]}"
             return f", {column} {least} to {most}"
     return ""
-
-
-def _explained(error: duckdb.Error, snapshot: Snapshot, text: str) -> QueryError:
-    """DuckDB's error in the lake's words, with the nearest name."""
-    message = re.sub(r"^[A-Z][A-Za-z ]+ Error: ", "", str(error).partition("\n")[0]).strip()
-    if found := re.search(r'(?:Table|Function|View|Macro) with name "?([\w.$]+)"? does not exist', str(error)):
-        return _no_table(found[1], snapshot, text) or QueryError(message)
-    if found := re.search(r'column "([^"]+)" not found|have a column named "([^"]+)"', str(error), re.I):
-        column = found[1] or found[2]
-        known = _columns(error, snapshot, text)
-        near = nearest(column, known)
-        has = f"; has {', '.join(known)}" if len(known) <= FEW else f"; nearest is {near}" if near else ""
-        return QueryError(f"no column {column}{has if known else ''}", _mended(text, column, near))
-    if isinstance(error, duckdb.IOException | duckdb.HTTPException):
-        return QueryError(message, "lake verify")
-    if isinstance(error, duckdb.ParserException) and (line := re.search(r"LINE (\d+)", str(error))):
-        message = f"{message}, line {line[1]}"
-    return QueryError(message)
-
-
-def _no_table(name: str, snapshot: Snapshot, text: str) -> QueryError | None:
-    """The error for a table that isn't there; None where it is no table of ours that is missing."""
-    if "." not in name:
-        found = re.search(rf'(\w+)"?\s*\.\s*"?{re.escape(name)}\b', text, re.I)
-        name = f"{found[1].lower()}.{name}" if found else name
-    known = [*relations(), *snapshot.tables, *own_names()]
-    if name in relations():
-        try:
-            _planned(snapshot, name, ())
-        except QueryError as missing:
-            return missing
-        return None
-    told = no_relation(name, known)
-    near = told.hint.rpartition(" ")[2]
-    return QueryError(told.message, _mended(text, name, near) or told.hint)
-
-
-def _columns(error: duckdb.Error, snapshot: Snapshot, text: str) -> list[str]:
-    """Columns that may have been meant: those DuckDB names, and those of the tables that the statement opens."""
-    listed = str(error).partition("Candidate bindings")[2].partition("\n")[0]
-    found = [name.rpartition(".")[2] for name in re.findall(r'"([^"]+)"', listed)]
-    names = mentioned(text, snapshot) or set()
-    found += [c.name for n, t in snapshot.tables.items() if n in names for c in t.columns]
-    return sorted(set(found))
-
-
-def _mended(text: str, wrong: str, right: str) -> str:
-    """The statement with a name put right, to paste; empty where it is long."""
-    mended = re.sub(rf"\b{re.escape(wrong)}\b", right, text)
-    if not right or mended == text or len(mended) > LONGEST_HINT or "\n" in mended or '"' in mended:
-        return ""
-    return f'lake sql "{mended}"'

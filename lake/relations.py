@@ -263,8 +263,9 @@ def no_relation(name: str, names: Sequence[str], command: str = "lake query") ->
     pipeline, dot, bare = name.partition(".")
     mine = [n.partition(".")[2] for n in names if n.partition(".")[0] == pipeline]
     if dot and mine:
-        return unknown(f"{pipeline}: no relation {bare}", bare, mine, f"{command} {pipeline}.{{}}")
+        told = f"{pipeline}: no relation {bare}"
+        return unknown(told, bare, mine, f"{command} {pipeline}.{{}}", otherwise="lake ls")
     if dot:
         pipelines = {n.partition(".")[0] for n in names}
-        return unknown(f"no pipeline {pipeline}", pipeline, pipelines, f"{command} {{}}.{bare}")
-    return unknown(f"no relation {name}", name, names, f"{command} {{}}")
+        return unknown(f"no pipeline {pipeline}", pipeline, pipelines, f"{command} {{}}.{bare}", otherwise="lake ls")
+    return unknown(f"no relation {name}", name, names, f"{command} {{}}", otherwise="lake ls")

@@ -165,7 +165,7 @@ class Lake:
     def table(
         self, name: str, columns: Sequence[str] | None = None, where: Mapping[str, Any] | None = None
     ) -> "Answer":
-        """Rows of a table; of `where`, a value must equal, a pair is the half-open span [low, high)."""
+        """Rows of a table; of `where`, a value must equal, a list or set has values, a pair is the span [low, high)."""
         from lake import query
 
         self.declaration(name)

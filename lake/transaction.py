@@ -15,12 +15,14 @@ from numpy.typing import NDArray
 from lake.errors import CommitError, ConflictError, QueryError
 from lake.log import FORMAT, Json, Piece, Snapshot, digest, encode, entry_name, is_checkpoint_due, next_time, replay
 from lake.log import write_checkpoint as checkpoint
+from lake.names import unknown
 from lake.plan import Delete, Plan, Replace
 from lake.redaction import without_secrets
 from lake.schema import Array, Declaration, Table, Taken
 from lake.source import Source
 from lake.staging import Staged, source_record, stage_frames, stage_rows
 from lake.storage import Storage
+from lake.where import conditions
 
 ATTEMPTS = 1000
 log = logging.getLogger(__name__)
@@ -113,16 +115,27 @@ class Transaction:
     def delete(
         self, dataset: str, *, sources: Iterable[str] | None = None, where: Mapping[str, Any] | None = None
     ) -> None:
-        """Take rows away: those of some inputs, or those whose columns have these values (or one of a list of them).
+        """Take rows away: those of some inputs, or those whose columns are as `where` wants them, as in `Lake.table`.
+
+        Parameters
+        ----------
+        where : for each column a value, a list or set of values, or a pair, the span [low, high).
 
         Raises
         ------
         QueryError
-            Neither is given, which would mean all rows; or the dataset or a column is not there.
+            Neither is given, which would mean all rows; or the dataset or a column is not there, or a value is not
+            of its type.
         """
         if sources is None and not where:
-            raise QueryError(f"{dataset}: delete what? name sources or values; found neither")
-        self._changes.append(Delete(dataset, None if sources is None else tuple(sources), dict(where or {})))
+            raise QueryError(f"{dataset}: delete what? name sources or values; found neither", f"lake show {dataset}")
+        known = {d.name: d for d in (*self._declared, *(s.declaration for s in self._staged))}
+        known = {**self.snapshot.declarations, **known}
+        if dataset not in known:
+            raise unknown(f"no dataset {dataset}", dataset, known, "lake show {}", otherwise="lake ls")
+        declared = known[dataset]
+        wanted = conditions(declared if isinstance(declared, Table) else declared.frames, where or {})
+        self._changes.append(Delete(dataset, None if sources is None else tuple(sources), wanted))
 
     def replace(self, removed: Iterable[str], added: Iterable[Piece]) -> None:
         """Put pieces in the place of others that hold the same rows."""
