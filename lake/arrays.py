@@ -188,12 +188,15 @@ def sunpy_map(frames: Any, place: int) -> Any:
     Raises
     ------
     QueryError
-        The array keeps no header, so its coordinates are not known.
+        There is no such frame, or the array keeps no header, so that its coordinates are not known.
     """
     import json
 
     import sunpy.map
 
+    n = frames.shape[0]
+    if not -n <= place < n:
+        raise QueryError(f"{frames.name}: no frame {place}; has {n:,}, from 0", f"lake show {frames.name}")
     frame = frames.isel({dim: place if dim == frames.dims[0] else 0 for dim in frames.dims[:-2]})
     if "fits_header" not in frame.coords:
         raise QueryError(f"{frames.name}: keeps no FITS header, so it cannot become a map")

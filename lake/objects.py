@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from lake.errors import QueryError
 from lake.storage import Step, Storage, undisturbed
 
 
@@ -19,7 +20,13 @@ class ObjectStorage(Storage):
 
         super().__init__(step)
         self.root = root.rstrip("/")
-        self._fs, self._prefix = url_to_fs(self.root)
+        try:
+            self._fs, self._prefix = url_to_fs(self.root)
+        except ValueError as error:
+            wanted = "expected a folder, or a URL that fsspec opens, like s3://bucket/lake"
+            raise QueryError(f"{self.root}: unknown protocol {self.root.partition('://')[0]}, {wanted}") from error
+        except ImportError as error:
+            raise QueryError(f"{self.root}: a package that opens it is not installed: {error}") from error
         self._protocol = self.root.partition("://")[0]
 
     @property

@@ -3,16 +3,17 @@
 import logging
 import re
 import secrets
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lake.errors import CommitError, LakeError, QueryError
 from lake.log import FORMAT, Json, Snapshot, decode, encode, load, replay, utc_text
+from lake.names import listed, unknown
 from lake.schema import Array, Declaration, Table
 from lake.storage import LocalStorage, Storage, storage_at
 from lake.transaction import Transaction
@@ -41,10 +42,9 @@ class Lake:
     def __init__(self, root: str | Path, *, at: int | str | None = None, storage: Storage | None = None) -> None:
         self.storage = storage or storage_at(root)
         self.root = self.storage.root
-        try:
-            head = decode(self.storage.read(HEAD), f"{self.root}/{HEAD}")
-        except (FileNotFoundError, NotADirectoryError):
-            raise QueryError(f"{self.root}: no lake there", f"lake demo --root {self.root}") from None
+        if not exists(self.storage):
+            raise QueryError(f"{self.root}: no lake there", f"lake demo --root {self.root}")
+        head = decode(self.storage.read(HEAD), f"{self.root}/{HEAD}")
         self.id: str = head["id"]
         self.snapshot = load(self.storage)
         if self.number < 0:
@@ -65,12 +65,10 @@ class Lake:
             The folder holds something else, or its file system cannot promise that a name is given once.
         """
         storage = storage or storage_at(root)
-        if storage.size(HEAD) is None:
-            is_free = storage.is_free()
+        if not exists(storage):
             # Whoever makes the lake at the same time puts lake.json before all else.
-            if not is_free and storage.size(HEAD) is None:
-                found = f"has a log but no {HEAD}" if storage.list("log") else "not empty, and no lake"
-                raise CommitError(f"{storage.root}: {found}", "lake demo --root lakehouse")
+            if not storage.is_free() and storage.size(HEAD) is None:
+                raise CommitError(f"{storage.root}: not empty, and no lake", "lake demo --root lakehouse")
             storage.prepare()
             head = {"format": FORMAT, "id": secrets.token_hex(16), "created": utc_text(datetime.now(UTC))}
             content = encode(head)
@@ -173,13 +171,10 @@ class Lake:
 
     def declaration(self, name: str) -> Declaration:
         """The declaration of a table or array."""
-        found = self.snapshot.arrays.get(name) or self.snapshot.tables.get(name)
-        if found is None:
-            names = sorted({*self.snapshot.arrays, *self.snapshot.tables})
-            near = get_close_matches(name, names, 1)
-            has = ", ".join(names) if len(names) <= 8 else f"{len(names)} datasets"
-            raise QueryError(f"no dataset {name}; has {has or 'none'}", f"lake show {near[0]}" if near else "lake ls")
-        return found
+        known: dict[str, Declaration] = {**self.snapshot.tables, **self.snapshot.arrays}
+        if name not in known:
+            raise unknown(f"no dataset {name}", name, known, "lake show {}", otherwise="lake ls")
+        return known[name]
 
     def __getitem__(self, name: str) -> Any:
         """An array as a lazy `xarray.DataArray`; a table as a `TableView`."""
@@ -194,6 +189,9 @@ class Lake:
         """Frame number `place` of an array as a `sunpy.map.Map`."""
         from lake.arrays import sunpy_map
 
+        if not isinstance(self.declaration(name), Array):
+            arrays = listed(sorted(self.snapshot.arrays)) or "no array"
+            raise QueryError(f"{name}: a table, expected an array of images; has {arrays}", f"lake show {name}")
         return sunpy_map(self[name], place)
 
     def why(self, dataset: str, **key: Any) -> Json:
@@ -244,8 +242,45 @@ class Lake:
         return f"<Lake {self.root}: {when}, {counts}, {size_text(self.n_bytes)}>"
 
 
+def exists(storage: Storage) -> bool:
+    """Whether a lake lies at a root; False where one could be made, or where something else lies.
+
+    Raises
+    ------
+    QueryError
+        The root is a file.
+    CommitError
+        A log lies there, but its `lake.json` is gone.
+    """
+    if storage.size(HEAD) is not None:
+        return True
+    if isinstance(storage, LocalStorage) and storage.folder.is_file():
+        raise QueryError(f"{storage.root}: a file, expected a folder with a lake", "lake demo --root lakehouse")
+    n = sum(name.endswith(".json") for name in storage.list("log"))
+    # Whoever makes the lake at the same time puts its head before all else.
+    if n and storage.size(HEAD) is None:
+        has = f"has a log of {n:,} commit{'' if n == 1 else 's'} but no {HEAD}"
+        raise CommitError(f"{storage.root}: {has}; put it back from a copy, or make one", _head_line(storage))
+    return n > 0
+
+
+def _head_line(storage: Storage) -> str:
+    """A line for a shell that gives a lake its head again, with another identity; empty where there is no folder."""
+    head = encode({"format": FORMAT, "id": secrets.token_hex(16)}).decode().rstrip()
+    place = shlex.quote(f"{storage.root}/{HEAD}")
+    return f"echo '{head}' > {place}" if isinstance(storage, LocalStorage) else ""
+
+
 def commit_number(snapshot: Snapshot, at: int | str) -> int:
-    """The number of a commit named by number, tag or time."""
+    """The number of a commit named by number, tag or time.
+
+    Raises
+    ------
+    QueryError
+        It names none.
+    """
+    if isinstance(at, bool) or not isinstance(at, int | str):
+        raise QueryError(f"{at!r} found, expected a commit's number, a UTC time or a tag as text", "lake log")
     if isinstance(at, int) or re.fullmatch(r"-?\d+", at, re.ASCII):
         if not 0 <= int(at) <= snapshot.number:
             raise QueryError(f"no commit {at}; the newest is {snapshot.number}", "lake log")

@@ -68,15 +68,20 @@ class Session:
         """
         from lake.store import Lake
 
-        try:
-            lake = Lake(self.root, at=at)
-        except QueryError as error:
-            if not error.hint.startswith("lake demo"):
-                raise
-            raise QueryError(f"{self.root}: no lake there", self.hint("lake demo")) from None
+        if not self.has_lake:
+            raise QueryError(f"{self.root}: no lake there", self.hint("lake demo"))
+        lake = Lake(self.root, at=at)
         if self._at_start is None:
             self._at_start = lake.number
         return lake
+
+    @property
+    def has_lake(self) -> bool:
+        """Whether a lake lies at the root; an error where none could be made either."""
+        from lake.storage import storage_at
+        from lake.store import exists
+
+        return exists(storage_at(self.root))
 
     def hint(self, line: str) -> str:
         """A line to paste: it names the root where the environment does not."""

@@ -20,9 +20,7 @@ def nothing_said(session: Session, args: Namespace) -> int:
         return _completion(session, args)
     if args.names:
         return _names(session, args.names)
-    from lake.storage import storage_at
-
-    if storage_at(session.root).size("lake.json") is None:
+    if not session.has_lake:
         return _welcome(session)
     from lake.cli.look import ls
 

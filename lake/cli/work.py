@@ -98,10 +98,9 @@ def files_of(words: Iterable[str]) -> list[Path]:
 
 def _made(session: Session) -> None:
     """A lake at the root, made now where there is none."""
-    from lake.storage import storage_at
     from lake.store import Lake
 
-    if storage_at(session.root).size("lake.json") is None:
+    if not session.has_lake:
         Lake.create(session.root)
         session.say(f"made a new lake at {session.root}")
     session.lake()
@@ -122,12 +121,11 @@ def _rehearsed(session: Session, chosen: Pipeline, paths: Sequence[Path]) -> dic
     from lake.readers import read
 
     start = time.monotonic()
-    try:
+    known, number = set(), -1
+    if session.has_lake:
         snapshot = session.lake().snapshot
         known = {source for dataset, source in snapshot.ingested if dataset.partition(".")[0] == chosen.name}
         number = snapshot.number
-    except QueryError:
-        known, number = set(), -1
     count = {"read": len(paths), "new": 0, "known": 0}
     skipped = []
     for path in paths:

@@ -151,6 +151,34 @@ def test_an_absent_lake_is_an_error_that_says_how_to_make_one(lakehouse: Path, l
 
 
 @pytest.mark.parametrize(
+    "words", [[], ["ls"], ["show"], ["sql", "from toy.counts"], ["verify"], ["run", "lightlane", "README"]]
+)
+def test_a_log_without_its_head_is_no_absent_lake(lakehouse: Path, lake: Run, words: list[str]) -> None:
+    Path("README").touch()
+    (lakehouse / "lake.json").unlink()
+    said = lake(*words)
+    assert said.code == 1
+    assert said.err.startswith("error: lakehouse: has a log of 4 commits but no lake.json; put it back from a copy")
+
+
+@pytest.mark.parametrize("words", [[], ["ls"], ["run", "-n", "lightlane", "README"], ["run", "lightlane", "README"]])
+@pytest.mark.parametrize(
+    ("root", "error"),
+    [
+        ("README", "error: README: a file, expected a folder with a lake"),
+        ("foo://lake", "error: foo://lake: unknown protocol foo, expected a folder, or a URL"),
+    ],
+)
+def test_a_root_that_cannot_be_a_lake_is_told(
+    lakehouse: Path, lake: Run, words: list[str], root: str, error: str
+) -> None:
+    Path("README").touch()
+    said = lake("--root", root, *words)
+    assert said.code == 1
+    assert said.err.startswith(error)
+
+
+@pytest.mark.parametrize(
     ("words", "error"),
     [
         (["querry"], "error: no command querry; nearest is query"),
