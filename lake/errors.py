@@ -14,6 +14,9 @@ LakeError
 
 from pathlib import Path
 
+# What to do about a file that ends too early.
+FETCH_AGAIN = "the file is shorter than its header states: fetch it again"
+
 
 class LakeError(Exception):
     """Something the lake can explain; `hint` is a line that can be pasted, or empty."""

@@ -1,5 +1,6 @@
 """Files into the lake: read, fitted and staged by workers, committed by the driver, each file whole or not at all."""
 
+import contextlib
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -7,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lake.blocks import THREADS, Outcome, Progress, map_items
-from lake.errors import LakeError, SchemaError
+from lake.errors import LakeError, SchemaError, SourceError
 from lake.log import Json
 from lake.readers import read
 from lake.readers.child import children
@@ -110,7 +111,8 @@ def take_in(
         )  # fmt: skip
     finally:
         children().close()
-    return [o.value if o.value is not None else _left_out(o) for o in outcomes]
+    names = ", ".join(declaration.name for declaration in datasets)
+    return [o.value if o.value is not None else _left_out(o, names) for o in outcomes]
 
 
 def stage_file(path: str, *, storage: Storage, known: frozenset[str], rows_of: RowsOf, words: dict[str, Any]) -> Intake:
@@ -146,14 +148,15 @@ def commit(lake: "Lake", intakes: Sequence[Intake], run: Json) -> Json:
 
     Returns
     -------
-    `commit`, the number of files `read`, `new` and `known`, and those `skipped` with their reasons.
+    `commit`, the number of files `read`, `new` and `known`, those `skipped` with their reasons, and of the others the
+    `rejected_rows` and the `damaged_parts` that were left out.
     """
     with lake.transaction(run["pipeline"], run=run) as tx:
         for intake in intakes:
             for staged in intake.staged:
                 tx.add(staged)
             if intake.reason:
-                tx.skip(intake.uri, intake.reason)
+                tx.skip(intake.uri, intake.reason, **intake.source)
             for problem in intake.problems:
                 words = {k: problem[k] for k in ("place", "count")}
                 tx.reject(intake.uri, problem["reason"], sha256=intake.source["sha256"], **words)
@@ -165,6 +168,7 @@ def commit(lake: "Lake", intakes: Sequence[Intake], run: Json) -> Json:
         "known": len(known),
         "skipped": [{"source": uri, "reason": reason} for uri, reason in tx.skipped],
         "rejected_rows": sum(r.n_rows for i in intakes for s in i.staged for r in s.rejected),
+        "damaged_parts": sum(p["count"] for i in intakes for p in i.problems),
     }
 
 
@@ -172,17 +176,25 @@ def summed(parts: Sequence[Json], lake: "Lake", seconds: float) -> Json:
     """The summary of a run that was committed in parts."""
     return {
         "commit": lake.number,
-        **{name: sum(p[name] for p in parts) for name in ("read", "new", "known", "rejected_rows")},
+        **{name: sum(p[name] for p in parts) for name in ("read", "new", "known", "rejected_rows", "damaged_parts")},
         "skipped": [s for p in parts for s in p["skipped"]],
         "seconds": round(seconds, 3),
     }
 
 
-def _left_out(outcome: Outcome[str, Intake]) -> Intake:
-    return Intake(without_secrets(outcome.item), reason=without_secrets(_words(outcome.error)))
+def _left_out(outcome: Outcome[str, Intake], datasets: str) -> Intake:
+    """A file that gave these datasets no rows, and why; known by its hash where its bytes can be read."""
+    path, sha256 = Path(outcome.item), ""
+    with contextlib.suppress(OSError):
+        if path.is_file():
+            with path.open("rb") as raw:
+                sha256 = sha256_of(raw)
+    reason = without_secrets(reason_of(outcome.error, path.name))
+    return Intake(without_secrets(outcome.item), {"sha256": sha256, "dataset": datasets}, reason=reason)
 
 
-def _words(error: Exception | None) -> str:
-    """An error in one line."""
+def reason_of(error: Exception | None, name: str) -> str:
+    """Why a file of this name was left out, in one line that does not name it, and what to do where that is known."""
     text = str(error) if isinstance(error, LakeError) else f"{type(error).__name__}: {error}"
-    return " ".join(text.split())
+    hint = f"; {error.hint}" if isinstance(error, SourceError) and error.hint else ""
+    return " ".join(text.split()).removeprefix(f"{name}: ") + hint

@@ -186,9 +186,9 @@ class Plan:
         if not record:
             raise ConflictError(f"{table}: {why}; nothing was written")
         self.skipped.append((record["uri"], f"{table}: {why}"))
-        self._reject(record, table, f"{table}: {why}", 1, "")
+        self._reject(record, table, f"{table}: {why}", None, "")
 
-    def _reject(self, record: Json, dataset: str, reason: str, count: int, place: str) -> None:
+    def _reject(self, record: Json, dataset: str, reason: str, count: int | None, place: str) -> None:
         words = {"uri": record.get("uri", ""), "sha256": record.get("sha256", ""), "dataset": dataset}
         self.rejects.append({**words, "reason": reason, "n_rows": count, "place": place})
 

@@ -142,17 +142,23 @@ class Transaction:
         self._changes.append(Replace(tuple(removed), tuple(added)))
 
     def reject(
-        self, uri: str, reason: str, *, dataset: str = "", sha256: str = "", count: int = 1, place: str = ""
+        self, uri: str, reason: str, *, dataset: str = "", sha256: str = "", count: int | None = 1, place: str = ""
     ) -> None:
-        """Record an input, or some rows of one, that was left out, and why."""
+        """Record some rows of an input, or all of it where `count` is None, as left out, and why.
+
+        Parameters
+        ----------
+        dataset : what they would have been rows of; several with commas between.
+        place : where in the input they were, empty for all of it.
+        """
         uri, reason = without_secrets(uri), without_secrets(reason)
         words = {"uri": uri, "reason": reason, "dataset": dataset, "sha256": sha256, "n_rows": count, "place": place}
         self._rejects.append(words)
 
-    def skip(self, uri: str, reason: str, **words: Any) -> None:
-        """Leave a whole input out, and record why."""
+    def skip(self, uri: str, reason: str, *, dataset: str = "", sha256: str = "") -> None:
+        """Leave a whole input out, and record why; how many rows it would have given is not known."""
         self.skipped.append((without_secrets(uri), without_secrets(reason)))
-        self.reject(uri, reason, **words)
+        self.reject(uri, reason, dataset=dataset, sha256=sha256, count=None)
 
     def tag(self, name: str, number: int) -> None:
         """Give a commit a name."""

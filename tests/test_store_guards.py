@@ -208,7 +208,7 @@ def test_empty_frames_and_files_that_give_nothing_are_told(lake, tmp_path):
     (taken,) = take_in(lake, path, [FRAMES], lambda _: [(FRAMES, none)])
     assert taken.reason == ""
     (taken,) = take_in(lake, path, [FRAMES], lambda _: [])
-    assert taken.reason == "toy001.fits: gives no dataset any rows"
+    assert taken.reason == "gives no dataset any rows"
 
 
 def test_bounds_of_zero_stay_in_the_log():

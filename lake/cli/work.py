@@ -118,6 +118,7 @@ def _ran(session: Session, chosen: Pipeline, paths: Sequence[Path], **params: An
 
 def _rehearsed(session: Session, chosen: Pipeline, paths: Sequence[Path]) -> dict[str, Any]:
     """What a flow run would do, as far as reading the files can tell."""
+    from lake.intake import reason_of
     from lake.readers import read
 
     start = time.monotonic()
@@ -132,7 +133,7 @@ def _rehearsed(session: Session, chosen: Pipeline, paths: Sequence[Path]) -> dic
         try:
             count["known" if read(path, apart=True).sha256 in known else "new"] += 1
         except SourceError as error:
-            skipped.append({"source": str(path), "reason": error.message})
+            skipped.append({"source": str(path), "reason": reason_of(error, path.name)})
     return {"commit": number, **count, "skipped": skipped, "seconds": round(time.monotonic() - start, 1)}
 
 
@@ -150,9 +151,12 @@ def _told(session: Session, chosen: Pipeline, done: dict[str, Any], dry: bool = 
         names = cells([Path(str(s["source"])).name for s in skipped[:SKIPPED_SHOWN]])
         for name, words in zip(names, skipped, strict=False):
             session.say(f"  skipped  {name:<{max(map(len, names))}}   {printable(words['reason'])}")
+        rejected = session.hint('lake sql "from lake.rejected"')
         if len(skipped) > SKIPPED_SHOWN:
-            more = session.hint('lake sql "from lake.rejected"')
-            session.say(f"  and {len(skipped) - SKIPPED_SHOWN:,} more: {more}")
+            session.say(f"  and {len(skipped) - SKIPPED_SHOWN:,} more: {rejected}")
+        for key, what in (("rejected_rows", "row"), ("damaged_parts", "damaged part")):
+            if n := done.get(key, 0):
+                session.say(f"  {n:,} {what}{'' if n == 1 else 's'} left out: {rejected}")
     if not dry and (next_ := _next(session, chosen)):
         session.say(f"next: {session.hint(f'lake show {next_}')}")
     return 3 if skipped else 0

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 from astropy.io.fits import Card
 from astropy.io.fits.verify import VerifyError
 
-from lake.errors import Malformed, Refused, TooLarge
+from lake.errors import FETCH_AGAIN, Malformed, Refused, TooLarge
 
 BLOCK, CARD = 2880, 80
 MOST_CARDS = 100_000
@@ -65,9 +65,9 @@ class Hdu:
         """Where the next HDU begins."""
         return self.start + -(-self.size // BLOCK) * BLOCK
 
-    def malformed(self, rule: str, detail: str) -> Malformed:
+    def malformed(self, rule: str, detail: str, hint: str = "") -> Malformed:
         """The error that says what is wrong in this HDU."""
-        return Malformed(self.file, rule, f"{self.place}: {detail}")
+        return Malformed(self.file, rule, f"{self.place}: {detail}", hint)
 
     def too_large(self, rule: str, n_bytes: int, most: int = MOST_BYTES) -> TooLarge:
         """The error that says this HDU asks for too much."""
@@ -149,7 +149,8 @@ def _hdu_at(stream: BinaryIO, at: int, hdu: Hdu, length: int) -> Hdu | None:
     if size > MOST_BYTES:
         raise found.too_large("fits-size", size)
     if found.start + size > length:
-        raise found.malformed("fits-size", f"found {max(length - found.start, 0)} bytes of data, expected {size}")
+        detail = f"found {max(length - found.start, 0)} bytes of data, expected {size}"
+        raise found.malformed("fits-size", detail, FETCH_AGAIN)
     return replace(found, size=size)
 
 
@@ -160,7 +161,8 @@ def _cards(stream: BinaryIO, block: bytes, hdu: Hdu) -> tuple[list[str], int, in
     while True:
         n_bytes += BLOCK
         if len(block) < BLOCK:
-            raise hdu.malformed("fits-end", f"found {n_bytes - BLOCK + len(block)} bytes of header and no END")
+            detail = f"found {n_bytes - BLOCK + len(block)} bytes of header and no END"
+            raise hdu.malformed("fits-end", detail, FETCH_AGAIN)
         n_strange += len(block.translate(None, KNOWN))
         text = block.translate(PRINTABLE).decode("ascii")
         for i in range(0, BLOCK, CARD):

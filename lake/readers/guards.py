@@ -10,7 +10,7 @@ from typing import BinaryIO, cast
 
 from isal import igzip, isal_zlib
 
-from lake.errors import Malformed, TooLarge
+from lake.errors import FETCH_AGAIN, Malformed, TooLarge
 
 HEAD = 4096
 MOST = 2 << 30
@@ -94,7 +94,8 @@ def _block(stream: BinaryIO, name: str, total: int, size: int) -> bytes:
     try:
         return stream.read(BLOCK)
     except DAMAGE as error:
-        raise Malformed(name, "inflate", f"damaged after {total} inflated bytes of {size} stored: {error}") from error
+        detail = f"damaged after {total} inflated bytes of {size} stored: {error}"
+        raise Malformed(name, "inflate", detail, FETCH_AGAIN if isinstance(error, EOFError) else "") from error
 
 
 def first_bytes(raw: BinaryIO) -> bytes:

@@ -11,7 +11,7 @@ import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
 
-from lake.errors import Forbidden, Malformed, TooLarge
+from lake.errors import FETCH_AGAIN, Forbidden, Malformed, TooLarge
 from lake.source import Content, Part, Problem
 
 MOST_PIXELS = 64_000_000
@@ -116,7 +116,7 @@ def _chunks(data: bytes, name: str) -> Iterator[tuple[bytes, int, int]]:
         begin, end = place + 8, place + 8 + length
         if end + 4 > len(data):
             detail = f"{kind!r} at byte {place}: found {len(data) - begin} bytes, expected {length + 4}"
-            raise Malformed(name, "png-chunks", detail)
+            raise Malformed(name, "png-chunks", detail, FETCH_AGAIN)
         if zlib.crc32(data[place + 4 : end]) != struct.unpack_from(">I", data, end)[0]:
             raise Malformed(name, "png-crc", f"{kind!r} at byte {place} differs from its checksum")
         if kind == b"IHDR":
@@ -153,7 +153,7 @@ def _jpeg(data: bytes, name: str) -> tuple[Header, NDArray[Any], list[Problem]]:
     if data.count(b"\xff\xda", scan) > MOST_SCANS:
         raise TooLarge(name, "jpeg-scans", f"found more than {MOST_SCANS} scans")
     if data.rfind(END) < data.rfind(b"\xff\xda"):
-        raise Malformed(name, "jpeg-end", f"found no end mark in {len(data)} bytes, expected FFD9")
+        raise Malformed(name, "jpeg-end", f"found no end mark in {len(data)} bytes, expected FFD9", FETCH_AGAIN)
     return {}, _native(imagecodecs.jpeg8_decode(data)), []
 
 

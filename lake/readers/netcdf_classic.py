@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lake.errors import Malformed
+from lake.errors import FETCH_AGAIN, Malformed
 
 DIMENSION, VARIABLE, ATTRIBUTE = 10, 11, 12
 UNKNOWN = 2**32 - 1  # records of a file that was being written
@@ -46,7 +46,7 @@ class Cursor:
         start, self.place = self.place, self.place + -(-n_bytes // 4) * 4
         if self.place > len(self.data):
             detail = f"found {len(self.data)} bytes, expected {self.place} or more for the header"
-            raise Malformed(self.name, "netcdf-header", detail)
+            raise Malformed(self.name, "netcdf-header", detail, FETCH_AGAIN)
         return self.data[start : start + n_bytes]
 
     def number(self, code: str = ">I") -> int:
@@ -142,7 +142,7 @@ def _values(
     ends = [(v.begin + v.n_bytes + (record * (n_records - 1) if v.varies else 0), v.name) for v in variables]
     end, last = max(ends, default=(0, ""))
     if end > len(data):
-        raise Malformed(name, "netcdf-length", f"{last}: found {len(data)} bytes, expected {end}")
+        raise Malformed(name, "netcdf-length", f"{last}: found {len(data)} bytes, expected {end}", FETCH_AGAIN)
     for v in variables:
         shape = (n_records, *v.shape) if v.varies else v.shape
         if not math.prod(shape):

@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from lake.errors import Forbidden, Malformed, TooLarge
+from lake.errors import FETCH_AGAIN, Forbidden, Malformed, TooLarge
 
 MOST_CHUNK = 64 << 20
 MOST_OBJECTS = 10_000
@@ -28,7 +28,7 @@ def check_length(stream: BinaryIO, size: int, name: str) -> None:
         raise Malformed(name, "hdf5-superblock", detail)
     (end,) = struct.unpack_from("<Q", head, ENDS[version])
     if end > size:
-        raise Malformed(name, "hdf5-length", f"found {size} bytes, expected {end}")
+        raise Malformed(name, "hdf5-length", f"found {size} bytes, expected {end}", FETCH_AGAIN)
 
 
 def datasets(file: h5py.File, name: str) -> Iterator[h5py.Dataset]:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -60,6 +61,19 @@ def test_a_file_left_out_is_told_with_its_reason_and_exit_code_three(toy: Path, 
     assert said.code == 3
     assert re.search(r"toy: 2 read, 1 new, 0 known, 1 skipped, commit 0, \d+\.\d s\n", said.err)
     assert "  skipped  bad.txt   bad.txt: not a number" in said.err
+
+
+def test_rows_left_out_are_told_with_the_line_that_shows_them(
+    toy: Path, lake: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (toy / "flows/toy.py").write_text(FLOW.replace('"seconds": 0.5', '"rejected_rows": len(paths), "seconds": 0.5'))
+    assert '\n  1 row left out: lake sql "from lake.rejected"\n' in lake("run", "toy", *files(one="4")).err
+    assert '\n  2 rows left out: lake sql "from lake.rejected"\n' in lake("run", "toy", *files(two="4", six="1")).err
+    assert json.loads(lake("run", "toy", "--json", *files(two="5")).out)["rejected_rows"] == 1
+    damaged = FLOW.replace('"seconds": 0.5', '"damaged_parts": 3, "seconds": 0.5')
+    (toy / "flows/toy.py").write_text(damaged)
+    monkeypatch.delitem(sys.modules, "flows.toy")
+    assert "  3 damaged parts left out: " in lake("run", "toy", *files(one="4")).err
 
 
 def test_the_same_run_again_finds_everything_known(toy: Path, lake: Run) -> None:
