@@ -56,7 +56,7 @@ class Clock:
 
     @classmethod
     def of_header(cls, header: Mapping[str, Any]) -> "Clock | None":
-        """The clock that FITS keywords describe; None where there is no MJDREF or the scale is unknown.
+        """The clock that FITS keywords describe; None without MJDREF, for an unknown scale, or where one is no number.
 
         TIMESYS is TT where it is missing, TIMEUNIT seconds, TIMEZERO 0.
         """
@@ -65,12 +65,16 @@ class Clock:
         unit = UNIT_SECONDS.get(str(words.get("TIMEUNIT", "s")).strip().lower())
         if scale is None or unit is None or not {"MJDREF", "MJDREFI"} & set(words):
             return None
-        whole = float(words.get("MJDREFI", words.get("MJDREF", 0.0)))
-        part = float(words.get("MJDREFF", 0.0)) if "MJDREFI" in words else 0.0
-        if not np.isfinite([whole, part]).all():
+        try:
+            whole = float(words.get("MJDREFI", words.get("MJDREF", 0.0)))
+            part = float(words.get("MJDREFF", 0.0)) if "MJDREFI" in words else 0.0
+            zero = float(words.get("TIMEZERO", 0.0))
+        except (TypeError, ValueError):
+            return None
+        if not np.isfinite([whole, part, zero]).all():
             return None
         day = int(np.floor(whole))
-        return cls(day, whole - day + part, float(words.get("TIMEZERO", 0.0)) * unit, scale, unit)
+        return cls(day, whole - day + part, zero * unit, scale, unit)
 
 
 def mission_to_utc(times: ArrayLike, clock: Clock) -> Instants:

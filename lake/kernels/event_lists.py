@@ -65,7 +65,7 @@ def observation(source: Source) -> EventList:
     unit = _unit_seconds(part, words)
     # Keywords are in TIMEUNIT, whatever unit the column has.
     header_unit = UNIT_SECONDS.get(words.text("TIMEUNIT").lower(), 1.0)
-    zero = (words.number("TIMEZERO") or 0.0) * header_unit
+    zero = _time_zero(source, words) * header_unit
     stored = part.column("TIME")
     assert stored is not None
     time = np.ma.filled(np.ma.asarray(stored, np.float64), np.nan) * unit
@@ -105,8 +105,24 @@ class _Words:
         return next((v for n in names if (v := _finite(self.all.get(n))) is not None), None)
 
 
+def _time_zero(source: Source, words: _Words) -> float:
+    """What is to be added to stored times, 0 where nothing is stated.
+
+    Raises
+    ------
+    SourceError
+        It is no number, so that no time of the file is known.
+    """
+    stated, number = words.text("TIMEZERO"), words.number("TIMEZERO")
+    if stated and number is None:
+        name = source.uri.rsplit("/", 1)[-1]
+        raise SourceError(f"{name}: found TIMEZERO = {stated!r}, expected a finite number of seconds or days")
+    return number or 0.0
+
+
 def _finite(value: Any) -> float | None:
-    return float(value) if isinstance(value, int | float) and np.isfinite(value) else None
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if is_number and np.isfinite(value) else None
 
 
 def _events_part(source: Source) -> Part:

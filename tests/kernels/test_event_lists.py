@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
+from lake.clocks import Clock
 from lake.errors import SourceError
 from lake.kernels.event_lists import observation
 from lake.kernels.photons import photon_columns
@@ -148,3 +149,16 @@ def test_an_empty_list_is_an_observation_without_photons():
 def test_a_file_without_photons_is_refused_by_what_it_has(data):
     with pytest.raises(SourceError, match="no table of photons; has RATE"):
         observation(read(data("xray/erosita_light_curve.fits")))
+
+
+@pytest.mark.parametrize("stated", ["abc", float("nan"), float("inf"), True])
+def test_a_zero_point_that_is_no_number_refuses_the_file_by_its_keyword(stated):
+    with pytest.raises(SourceError, match=r"list.fits: found TIMEZERO = .*, expected a finite number"):
+        observation(event_source({"TIME": [1.0]}, TIMEZERO=stated))
+
+
+@pytest.mark.parametrize("words", [{"MJDREF": "abc"}, {"MJDREFI": 50814, "MJDREFF": "x"}, {"TIMEZERO": "abc"}])
+def test_a_clock_of_words_that_are_no_numbers_is_not_known(words):
+    assert Clock.of_header({"MJDREF": 50814.0, **words}) is None
+    if "TIMEZERO" not in words:
+        assert "times have no date" in str(observation(event_source({"TIME": [1.0]}, **words)).warnings)
