@@ -1,5 +1,6 @@
 """Is the lake still what was committed? Hashes of everything, keys, and, when asked, all of it derived anew."""
 
+import logging
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,8 @@ from lake.storage import Storage, content_digest
 if TYPE_CHECKING:
     from lake.store import Lake
 
+log = logging.getLogger(__name__)
+
 
 def verify(lake: "Lake", *, rederive: bool = False) -> list[Json]:
     """What differs from what was committed; nothing, where all is as it was.
@@ -37,8 +40,11 @@ def verify(lake: "Lake", *, rederive: bool = False) -> list[Json]:
     found = list(check_log(lake.storage, lake.snapshot))
     if found:
         return found
-    for piece in kept_pieces(lake.storage, lake.snapshot):
+    pieces = kept_pieces(lake.storage, lake.snapshot)
+    for done, piece in enumerate(pieces, 1):
         found += check_piece(lake.storage, piece)
+        words = {"done": done, "total": len(pieces), "amount": piece.n_bytes, "unit": "B"}
+        log.info("files=%d of=%d", done, len(pieces), extra=words)
     if found:
         return found
     found += check_frames(lake)
@@ -132,6 +138,9 @@ def derive_again(lake: "Lake") -> Iterator[Json]:
         paths = {s: p for s, p in there.items() if p.is_file() and staged_digest(p)[0] == s}
         for source in sorted(set(there) - set(paths)):
             yield _finding("input", str(there[source]), "absent or changed", f"sha256 {source[:12]}…")
+        words = {"stage": f"rederive {record['pipeline']}", "total": len(paths)}
+        inputs = f"{len(paths):,} input{'' if len(paths) == 1 else 's'}"
+        log.info("rederiving %s of run %s: %s", record["pipeline"], name, inputs, extra=words)
         with tempfile.TemporaryDirectory() as folder:
             run(record["pipeline"], folder, [str(p) for p in paths.values()], record["parameters"])
             yield from _compare(lake, folder, sorted(paths), name)

@@ -4,6 +4,7 @@ from argparse import Namespace
 from typing import Any
 
 from lake.cli.parser import Commands, completes
+from lake.cli.progress import progress
 from lake.cli.session import Session, printable
 
 UNITS_S = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
@@ -49,7 +50,8 @@ def verify(session: Session, args: Namespace) -> int:
     lake = session.lake()
     n_files, n_bytes = len(lake.snapshot.pieces), sum(p.n_bytes for p in lake.snapshot.pieces.values())
     session.say(f"reading {n_files:,} files, {n_bytes / 1e6:,.1f} MB")
-    findings = findings_of(lake, rederive=args.rederive)
+    with progress(session, "verify", n_files):
+        findings = findings_of(lake, rederive=args.rederive)
     if session.json:
         session.document({"commit": lake.number, "files": n_files, "bytes": n_bytes, "findings": findings})
     for words in [] if session.json else findings:

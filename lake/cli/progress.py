@@ -19,23 +19,32 @@ class Progress(logging.Handler):
     """How far some work is; it listens to the log lines of the work itself.
 
     A line with `extra={"done": n, "total": n}` sets the count, one with `amount` and `unit` the rate in the science's
-    own unit. Lines that name a `source=` count one each where nothing better is said.
+    own unit, and one with `stage` and `total` begins anew under another name. Lines that name a `source=` count one
+    each where nothing better is said.
     """
 
     def __init__(self, session: Session, label: str, total: int | None = None) -> None:
         super().__init__(logging.INFO)
         self.session = session
+        self.tells_stages = False
+        self._stop = threading.Event()
+        self._begin(label, total)
+
+    def _begin(self, label: str, total: int | None) -> None:
         self.label = label
         self.total = total
         self.done = 0
         self.amount = 0.0
         self.unit = "files"
         self._start = time.monotonic()
-        self._stop = threading.Event()
         self._is_told = False
 
     def emit(self, record: logging.LogRecord) -> None:
         words = record.__dict__
+        if "stage" in words:
+            self._begin(str(words["stage"]), words.get("total"))
+            if self.tells_stages:
+                self.session.say(printable(record.getMessage()))
         if "done" in words:
             self.done, self.total, self._is_told = int(words["done"]), words.get("total", self.total), True
         elif not self._is_told and "source=" in str(record.msg):
@@ -78,7 +87,8 @@ class Progress(logging.Handler):
             while not self._stop.wait(0.2):
                 count = f"{self.done:,}/{self.total:,}" if self.total else f"{self.done:,}"
                 rate = self.rate if self.done else ""
-                bar.update(task, completed=self.done, total=self.total, count=count, rate=rate)
+                label = printable(self.label)
+                bar.update(task, description=label, completed=self.done, total=self.total, count=count, rate=rate)
 
 
 @contextlib.contextmanager
@@ -86,6 +96,8 @@ def progress(session: Session, label: str, total: int | None = None) -> Iterator
     """Show how far the work of the block is; nothing with `-q`."""
     state = Progress(session, label, total)
     draws = sys.stderr.isatty() and session.colors(sys.stderr) and not session.verbose
+    # A bar changes its name, and -v shows the line anyway.
+    state.tells_stages = not draws and not session.verbose
     thread = threading.Thread(target=state._bar if draws else state._lines, daemon=True)
     loggers = [logging.getLogger(name) for name in OURS]
     for logger in loggers:
