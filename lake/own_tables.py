@@ -1,4 +1,8 @@
-"""The lake's own tables: its commits, sources, runs, lineage, files and declarations, as SQL sees them."""
+"""The lake's own tables, as SQL sees them: its commits, sources, runs, lineage, files, declarations and relations.
+
+In `rejected` a row is some rows of an input, or all of it: then `n_rows` is null, because nobody counted them, and
+`dataset` names all that it was meant for. `relations` are those of the code that asks, whatever the commit.
+"""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -8,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from lake.log import Json, Snapshot
+from lake.relations import Relation, relations
 from lake.schema import INSTANT
 
 TEXT, COUNT, WHOLE = pa.string(), pa.int64(), pa.int64()
@@ -31,6 +36,9 @@ SCHEMAS: dict[str, pa.Schema] = {
         "name": TEXT, "kind": TEXT, "doc": TEXT, "n_rows": COUNT, "n_files": COUNT, "n_bytes": COUNT,
     }),
     "columns": pa.schema({"dataset": TEXT, "name": TEXT, "type": TEXT, "unit": TEXT, "doc": TEXT, "ucd": TEXT}),
+    "relations": pa.schema({
+        "pipeline": TEXT, "relation": TEXT, "grain": TEXT, "reads": TEXT, "parameters": TEXT, "summary": TEXT,
+    }),
     "files": pa.schema({
         "path": TEXT, "dataset": TEXT, "partition": TEXT, "n_rows": COUNT, "n_bytes": COUNT, "sha256": TEXT,
         "run_id": TEXT,
@@ -61,6 +69,7 @@ def own_tables(snapshot: Snapshot) -> dict[str, pa.Table]:
         "rejected": snapshot.rejected,
         "datasets": _datasets(snapshot),
         "columns": _columns(snapshot),
+        "relations": map(relation_row, relations().values()),
         "files": (vars(p) for p in pieces),
         "tags": ({"name": name, "number": number} for name, number in sorted(snapshot.tags.items())),
     }
@@ -102,6 +111,31 @@ def _datasets(snapshot: Snapshot) -> Iterable[Json]:
             n_rows, n_files, n_bytes = totals.get(name, (0, 0, 0))
             numbers = {"n_rows": n_rows, "n_files": n_files, "n_bytes": n_bytes}
             yield {"name": name, "kind": kind, "doc": declared.doc, **numbers}
+
+
+def relation_row(relation: Relation) -> Json:
+    """A relation as `lake.relations` has it."""
+    return {
+        "pipeline": relation.pipeline, "relation": relation.name, "grain": relation.grain,
+        "reads": ", ".join(relation.reads), "parameters": "; ".join(map(str, relation.params)), "summary": relation.doc,
+    }  # fmt: skip
+
+
+def span(snapshot: Snapshot, table: str) -> tuple[str, Any, Any]:
+    """A column, its least and its greatest value: that of instants, else the first of the key; from the log alone.
+
+    Returns
+    -------
+    An empty name where the log knows of no value; instants as the log writes them.
+    """
+    declared = snapshot.tables[table]
+    instants = [c.name for c in declared.columns if pa.types.is_timestamp(c.type)]
+    for column in (*instants, *declared.key):
+        stats = [p.stats[column] for p in snapshot.pieces_of(table) if column in p.stats]
+        bounds = [s for s in stats if None not in s[:2]]
+        if bounds:
+            return column, min(s[0] for s in bounds), max(s[1] for s in bounds)
+    return "", None, None
 
 
 def _columns(snapshot: Snapshot) -> Iterable[Json]:

@@ -15,6 +15,7 @@ from lake.errors import QueryError
 from lake.explain import explained
 from lake.log import Snapshot
 from lake.names import unknown
+from lake.own_tables import span
 from lake.parameters import Parameter, utc
 from lake.prune import files_matching, pruned
 from lake.relations import Relation, relations
@@ -219,7 +220,10 @@ def explain_empty(lake: "Lake", name: str, /, **params: Any) -> str:
     if not base:
         return "0 rows."
     n_rows = sum(p.n_rows for p in snapshot.pieces_of(base))
-    text = f"0 rows. {base} has {n_rows:,} row{'' if n_rows == 1 else 's'}{_span(snapshot, base)}"
+    text = f"0 rows. {base} has {n_rows:,} row{'' if n_rows == 1 else 's'}"
+    column, least, most = span(snapshot, base)
+    is_instant = bool(column) and pa.types.is_timestamp(snapshot.tables[base].column(column).type)
+    text += f", {least[:10]} to {most[:10]}" if is_instant else f", {column} {least} to {most}" if column else ""
     if not n_rows:
         return f"{text}."
     changed = [n for n in params if n in made.params and made.params[n].default is not None]
@@ -235,18 +239,3 @@ def _base_first(name: str) -> list[str]:
     if name not in known:
         return [name]
     return [base for read in known[name].reads for base in _base_first(read)]
-
-
-def _span(snapshot: Snapshot, name: str) -> str:
-    """The first and last instant of a table, or the bounds of the first column of its key, from the log."""
-    declared = snapshot.tables[name]
-    instants = [c.name for c in declared.columns if pa.types.is_timestamp(c.type)]
-    for column in (*instants, *declared.key):
-        stats = [p.stats[column] for p in snapshot.pieces_of(name) if column in p.stats]
-        bounds = [s for s in stats if None not in s[:2]]
-        if bounds:
-            least, most = min(s[0] for s in bounds), max(s[1] for s in bounds)
-            if column in instants:
-                return f", {least[:10]} to {most[:10]}"
-            return f", {column} {least} to {most}"
-    return ""

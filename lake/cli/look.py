@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from lake.cli.output import cells, rows_of
+from lake.cli.output import chosen as format_of
 from lake.cli.output import show as show_rows
 from lake.cli.parser import Commands, Usage, answers, completes, pairs, pins
 from lake.cli.session import DIM, Session, printable
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
 
 def add(commands: Commands) -> None:
     """Put the commands of this module on the command line."""
-    parser = commands.add(ls, "list the datasets, their size and span", ["lake ls", "lake ls --json"])
+    parser = commands.add(
+        ls, "list the datasets, their size and span, and the relations", ["lake ls", "lake ls --json"]
+    )
     parser.add_argument("pipeline", nargs="*", metavar="PIPELINE", help="only those of these pipelines")
     for options in (pins, answers):
         options(parser)
@@ -64,17 +67,35 @@ def ls(session: Session, args: Namespace) -> int:
     for name in args.pipeline:
         if name not in names:
             raise unknown(f"no pipeline {name} in this lake", name, names, "lake ls {}")
-    records = [
-        r for r in _datasets(lake.snapshot) if not args.pipeline or r["dataset"].partition(".")[0] in args.pipeline
-    ]
+    chosen = set(args.pipeline) or names
+    records = [r for r in _datasets(lake.snapshot) if r["dataset"].partition(".")[0] in chosen]
     if not records and not session.json:
         session.say(f"{session.root}: empty, no dataset yet")
         session.say(session.hint("lake run"))
-    rows = rows_of(
-        records, ("dataset", "n_rows", "n_bytes", "first", "last", "kind", "n_files", "doc"), {"n_bytes": "byte"}
-    )
-    show_rows(session, args, rows, _commit(lake.snapshot))
+    _listed(session, args, records, _relations(chosen), _commit(lake.snapshot))
     return 0
+
+
+def _listed(session: Session, args: Namespace, datasets: "list[Json]", relations: "list[Json]", about: str) -> None:
+    """Datasets and relations as one answer, for people as two tables."""
+    columns = ("dataset", "n_rows", "n_bytes", "first", "last", "kind", "n_files", "doc")
+    units = {"n_bytes": "byte"}
+    if args.output or format_of(session, args) != "table":
+        both = [*datasets, *({**r, "dataset": r["relation"], "kind": "relation"} for r in relations)]
+        show_rows(session, args, rows_of(both, (*columns, "grain"), units), about)
+        return
+    show_rows(session, args, rows_of(datasets, columns, units), about)
+    if relations:
+        session.answer("")
+        show_rows(session, args, rows_of(relations, ("relation", "grain", "doc")), "asked by lake query")
+
+
+def _relations(pipelines: set[str]) -> "list[Json]":
+    """What `ls` lists of the relations of some pipelines."""
+    from lake.relations import relations
+
+    found = [r for r in relations().values() if r.pipeline in pipelines]
+    return [{"relation": r.name, "grain": r.grain, "doc": r.doc} for r in found]
 
 
 def _commit(snapshot: "Snapshot") -> str:
@@ -91,26 +112,25 @@ def _datasets(snapshot: "Snapshot") -> "list[Json]":
     for name, words in sorted(snapshot.declarations.items()):
         is_array = isinstance(words, Array)
         pieces = snapshot.pieces_of(name)
-        first, last = _span(snapshot, words.frames.name if isinstance(words, Array) else name)
+        first, last = _times(snapshot, words.frames.name if isinstance(words, Array) else name)
         n_rows = sum(p.n_rows for p in pieces)
         sizes = {"n_files": len(pieces), "n_bytes": sum(p.n_bytes for p in pieces)}
         kind = "array" if is_array else "table"
-        found.append(
-            {"dataset": name, "kind": kind, "n_rows": n_rows, **sizes, "first": first, "last": last, "doc": words.doc}
-        )
+        grain = ", ".join((words.frames if isinstance(words, Array) else words).key)
+        both = {"first": first, "last": last, "doc": words.doc, "grain": grain}
+        found.append({"dataset": name, "kind": kind, "n_rows": n_rows, **sizes, **both})
     return found
 
 
-def _span(snapshot: "Snapshot", table: str) -> tuple[Any, Any]:
+def _times(snapshot: "Snapshot", table: str) -> tuple[Any, Any]:
     """First and last instant of a table, from the log alone."""
     import pyarrow as pa
 
-    column = next((c.name for c in snapshot.tables[table].columns if pa.types.is_timestamp(c.type)), "")
-    stats = [p.stats[column] for p in snapshot.pieces_of(table) if column in p.stats]
-    known = [s for s in stats if s[0] is not None and s[1] is not None]
-    if not known:
-        return None, None
-    return min(s[0] for s in known), max(s[1] for s in known)
+    from lake.own_tables import span
+
+    column, first, last = span(snapshot, table)
+    is_instant = bool(column) and pa.types.is_timestamp(snapshot.tables[table].column(column).type)
+    return (first, last) if is_instant else (None, None)
 
 
 def show(session: Session, args: Namespace) -> int:
@@ -159,7 +179,7 @@ def described(lake: "Lake", name: str) -> "Json":
     declared = lake.declaration(name)
     table = declared.frames if isinstance(declared, Array) else declared
     pieces = snapshot.pieces_of(name)
-    first, last = _span(snapshot, table.name)
+    first, last = _times(snapshot, table.name)
     words: Json = {"dataset": name, "doc": declared.doc}
     if isinstance(declared, Array):
         words |= {

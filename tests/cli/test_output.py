@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -139,3 +140,27 @@ def test_units_ride_on_the_fields() -> None:
     rows = with_units(ROWS, {"flux": "W / m2"})
     assert rows.schema.field("flux").metadata == {b"unit": b"W / m2"}
     assert " W / m2" in table(rows).splitlines()[1]
+
+
+def test_ls_lists_the_relations_of_the_pipelines_that_are_there(toy: Path, lake: Run) -> None:
+    Path("four.txt").write_text("4")
+    assert lake("run", "toy", "four.txt").code == 0
+    found = {r["dataset"]: (r["kind"], r["n_rows"], r["grain"], r["doc"]) for r in json.loads(lake("ls", "--json").out)}
+    assert found == {
+        "toy.counts": ("table", 4, "obs_id, row_id", "Counts of a made-up detector."),
+        "toy.fig_energies": ("relation", None, "obs_id, row_id", "Energy against row."),
+        "toy.loud": ("relation", None, "obs_id, row_id", "Counts above a level of energy."),
+    }
+    shown = lake("ls", "--format", "table").out
+    assert re.search(r"^ toy.loud +obs_id, row_id +Counts above a level of energy.$", shown, re.MULTILINE)
+    assert json.loads(lake("sql", "--json", "from lake.relations where relation = 'toy.loud'").out) == [
+        {
+            "pipeline": "toy",
+            "relation": "toy.loud",
+            "grain": "obs_id, row_id",
+            "reads": "toy.counts",
+            "parameters": "$level_kev = 1.0  lowest energy, kept  [keV]",
+            "summary": "Counts above a level of energy.",
+        }
+    ]
+    assert lake("ls", "toy", "--json").out == lake("ls", "--json").out
