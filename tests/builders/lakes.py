@@ -7,7 +7,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from lake.keys import merged
+from lake.pieces import read_rows
 from lake.schema import INSTANT, Array, Column, Table
+from lake.store import Lake
 
 COUNTS = Table(
     name="toy.counts",
@@ -55,3 +58,19 @@ def images(n: int, seed: int = 0, size: int = 12) -> NDArray[np.uint16]:
 def instants(*seconds: float) -> NDArray[np.datetime64]:
     """Instants these seconds after the start of 2020."""
     return np.array([np.datetime64("2020-01-01", "us") + np.timedelta64(int(s * 1e6), "us") for s in seconds])
+
+
+def add(lake: Lake, name: str, obs_id: str = "", n: int = 5, **words: bool) -> None:
+    """Commit one input of `n` counts."""
+    with lake.transaction("test", catalog=False) as tx:
+        tx.append(COUNTS, counts(obs_id or name, n), source=origin(name), **words)
+
+
+def all_rows(lake: Lake, name: str) -> pa.Table:
+    """All rows of a table, read file by file."""
+    return merged(lake.snapshot.tables[name], [read_rows(lake.storage, p) for p in lake.snapshot.pieces_of(name)])
+
+
+def count_keys(lake: Lake) -> list[tuple[str, int]]:
+    """The keys of all counts."""
+    return [(r["obs_id"], r["row_id"]) for r in all_rows(lake, "toy.counts").to_pylist()]
