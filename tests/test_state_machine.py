@@ -90,6 +90,7 @@ class LakeAgainstDictionary(RuleBasedStateMachine):
         self.fuse.left = cut
         self.commit(model, lambda: self.append(source, n, obs_id, supersede))
 
+    @precondition(lambda self: "toy.counts" in self.lake.snapshot.declarations)
     @rule(source=SOURCES, cut=st.integers(-1, 12))
     def a_source_is_deleted(self, source: str, cut: int) -> None:
         def act() -> None:

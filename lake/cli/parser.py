@@ -79,7 +79,7 @@ def arguments(words: Sequence[str]) -> argparse.Namespace | None:
 
 def build() -> Parser:
     """The parser of all commands."""
-    from lake.cli import ask, keep, look, prove, shape, start, work
+    from lake.cli import ask, history, keep, look, prove, shape, start, work
 
     parser = Parser(
         prog="lake",
@@ -95,7 +95,7 @@ def build() -> Parser:
     parser.add_argument("--names", choices=("pipelines", "relations", "datasets"), help=argparse.SUPPRESS)
     parser.set_defaults(act=start.nothing_said, parser=parser)
     commands = Commands(parser.add_subparsers(metavar="COMMAND", title="commands", parser_class=Parser))
-    for group in (work, look, ask, shape, keep, prove):
+    for group in (work, look, history, ask, shape, keep, prove):
         group.add(commands)
     return parser
 
