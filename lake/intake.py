@@ -13,7 +13,7 @@ from lake.log import Json
 from lake.readers import read
 from lake.readers.child import children
 from lake.readers.guards import sha256_of
-from lake.redaction import without_secrets
+from lake.redaction import recorded
 from lake.schema import Array, Declaration, Table, Taken
 from lake.source import Source
 from lake.staging import Staged, source_record, stage_frames, stage_rows
@@ -117,7 +117,7 @@ def take_in(
 
 def stage_file(path: str, *, storage: Storage, known: frozenset[str], rows_of: RowsOf, words: dict[str, Any]) -> Intake:
     """One file, read and staged with these words; left alone where its bytes are known."""
-    local, uri = Path(path), without_secrets(path)
+    local, uri = Path(path), recorded(path)
     if local.is_file():
         with local.open("rb") as raw:
             sha256 = sha256_of(raw)
@@ -189,8 +189,8 @@ def _left_out(outcome: Outcome[str, Intake], datasets: str) -> Intake:
         if path.is_file():
             with path.open("rb") as raw:
                 sha256 = sha256_of(raw)
-    reason = without_secrets(reason_of(outcome.error, path.name))
-    return Intake(without_secrets(outcome.item), {"sha256": sha256, "dataset": datasets}, reason=reason)
+    reason = recorded(reason_of(outcome.error, path.name))
+    return Intake(recorded(outcome.item), {"sha256": sha256, "dataset": datasets}, reason=reason)
 
 
 def reason_of(error: Exception | None, name: str) -> str:

@@ -38,7 +38,7 @@ def compact(
         lake.declaration(dataset)
     lake.refresh()
     before = after = 0
-    with lake.transaction("compact", catalog=catalog) as tx:
+    with lake.transaction("compact", catalog=catalog and not dry_run) as tx:
         for name, table in lake.snapshot.tables.items():
             if dataset not in (None, name):
                 continue

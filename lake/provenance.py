@@ -16,7 +16,7 @@ from lake import __version__
 from lake.errors import QueryError
 from lake.log import Json, Snapshot, utc_text
 from lake.pieces import read_rows
-from lake.redaction import without_secrets
+from lake.redaction import recorded
 from lake.schema import SOURCE
 from lake.storage import Storage
 
@@ -49,7 +49,7 @@ def _plain(value: Any) -> Any:
         return {str(k): _plain(v) for k, v in value.items() if not any(word in str(k).lower() for word in SECRET)}
     if isinstance(value, list | tuple):
         return [_plain(v) for v in value]
-    return value if value is None or isinstance(value, bool | int | float) else without_secrets(str(value))
+    return value if value is None or isinstance(value, bool | int | float) else recorded(str(value))
 
 
 @cache

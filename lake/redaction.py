@@ -1,4 +1,4 @@
-"""Text without what opens a door: passwords and signatures of addresses, and values that are called a secret."""
+"""Text as the log may hold it: no passwords, no signed addresses, no values called a secret, no bytes that are no text."""
 
 import re
 
@@ -14,6 +14,11 @@ NAMED = re.compile(
 def without_secrets(text: str) -> str:
     """A text with the user and password of each address, its query, and values named as secrets left out."""
     return NAMED.sub(r"\1***", QUERY.sub("", USER.sub("", text)))
+
+
+def recorded(text: str) -> str:
+    """A text without secrets; of a file's name, bytes that are no UTF-8 as `\\udcff`, which every program can write."""
+    return without_secrets(text).encode("utf-8", "backslashreplace").decode()
 
 
 def has_secrets(address: str) -> bool:

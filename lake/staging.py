@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from lake.errors import SchemaError
 from lake.log import Json, Piece
 from lake.pieces import tile_rows, write_rows, write_segment
-from lake.redaction import without_secrets
+from lake.redaction import recorded
 from lake.schema import Array, Declaration, Rejection, Table, Taken
 from lake.source import Source
 from lake.storage import Storage
@@ -40,12 +40,12 @@ def source_record(source: Source | Mapping[str, Any] | None) -> Json:
         return {}
     if isinstance(source, Source):
         return {
-            "uri": without_secrets(source.uri),
+            "uri": recorded(source.uri),
             "sha256": source.sha256,
             "size": source.size,
             "reader": source.reader,
         }
-    return {**source, "uri": without_secrets(source["uri"])} if "uri" in source else dict(source)
+    return {**source, "uri": recorded(source["uri"])} if "uri" in source else dict(source)
 
 
 def stage_rows(

@@ -17,7 +17,7 @@ from lake.log import FORMAT, Json, Piece, Snapshot, digest, encode, entry_name, 
 from lake.log import write_checkpoint as checkpoint
 from lake.names import unknown
 from lake.plan import Delete, Plan, Replace
-from lake.redaction import without_secrets
+from lake.redaction import recorded
 from lake.schema import Array, Declaration, Table, Taken
 from lake.source import Source
 from lake.staging import Staged, source_record, stage_frames, stage_rows
@@ -151,13 +151,13 @@ class Transaction:
         dataset : what they would have been rows of; several with commas between.
         place : where in the input they were, empty for all of it.
         """
-        uri, reason = without_secrets(uri), without_secrets(reason)
+        uri, reason = recorded(uri), recorded(reason)
         words = {"uri": uri, "reason": reason, "dataset": dataset, "sha256": sha256, "n_rows": count, "place": place}
         self._rejects.append(words)
 
     def skip(self, uri: str, reason: str, *, dataset: str = "", sha256: str = "") -> None:
         """Leave a whole input out, and record why; how many rows it would have given is not known."""
-        self.skipped.append((without_secrets(uri), without_secrets(reason)))
+        self.skipped.append((recorded(uri), recorded(reason)))
         self.reject(uri, reason, dataset=dataset, sha256=sha256, count=None)
 
     def tag(self, name: str, number: int) -> None:

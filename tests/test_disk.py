@@ -201,9 +201,9 @@ def test_an_input_may_have_any_name(tmp_path, name):
         tx.skip(name, "unfit")
     again = Lake(own.root)
     (source,) = again.snapshot.sources.values()
-    assert source["uri"].encode("utf-8", "surrogateescape") == f"archive/{name}".encode("utf-8", "surrogateescape")
-    assert len(again.sql("from lake.rejected").arrow()) == 1
-    assert again.sql("select uri from lake.sources").arrow().num_rows == 1
+    assert source["uri"] == f"archive/{name}".encode("utf-8", "backslashreplace").decode()
+    assert again.sql("select uri from lake.sources").arrow()["uri"].to_pylist() == [source["uri"]]
+    assert again.sql("from lake.rejected").arrow().num_rows == 1
 
 
 def test_two_spellings_of_one_partition_are_two_folders(tmp_path):

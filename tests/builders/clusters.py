@@ -69,9 +69,9 @@ def watch_writes() -> None:
         return
     real = LocalStorage._link
 
-    def link(self: LocalStorage, staged: Path, name: str) -> None:
+    def link(self: LocalStorage, staged: Path, name: str, *words: str) -> None:
         note("link", name)
-        real(self, staged, name)
+        real(self, staged, name, *words)
 
     link.is_watched = True  # type: ignore[attr-defined]
     LocalStorage._link = link  # type: ignore[method-assign]
