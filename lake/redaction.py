@@ -1,4 +1,4 @@
-"""Text as the log may hold it: no passwords, no signed addresses, no values called a secret, no bytes that are no text."""
+"""Text as the log may hold it: without passwords, signed addresses and bytes that are no text."""
 
 import re
 
