@@ -88,6 +88,11 @@ class Pipeline:
         """Whether it brings sample files with known truth."""
         return (self.path.parent / "demos" / self.path.name).exists()
 
+    @property
+    def has_bench(self) -> bool:
+        """Whether it measures hot paths of its own."""
+        return (self.path.parent / "bench" / self.path.name).exists()
+
     def values(self, given: Mapping[str, str]) -> dict[str, Any]:
         """Parameters as typed, in the types the flow takes.
 
@@ -179,3 +184,8 @@ def run(name: str, root: str, paths: Sequence[str], parameters: str | Mapping[st
 def demo_of(name: str) -> ModuleType:
     """The module that makes a pipeline's sample files and checks what was found in them."""
     return importlib.import_module(f"flows.demos.{name}")
+
+
+def bench_of(name: str) -> ModuleType:
+    """The module that measures a pipeline's own hot paths."""
+    return importlib.import_module(f"flows.bench.{name}")

@@ -9,7 +9,6 @@ import logging
 import platform
 import random
 import secrets
-import shutil
 import signal
 import time
 from collections import Counter
@@ -21,7 +20,7 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
 from lake.log import Json
-from lake.storage import storage_at
+from lake.scratch import Scratch
 from lake.store import Lake
 from lake.torture_items import Found, Item, LakeWriter, Writer
 
@@ -121,10 +120,10 @@ def torture(
     -------
     The certificate. The scratch lake is removed, unless something was lost.
     """
-    scratch = f"{storage_at(root).root.rstrip('/')}/staging/torture-{secrets.token_hex(4)}"
-    made = _absent_folders(scratch)
+    place = Scratch(root, "torture")
+    scratch = place.root
     seed = secrets.randbits(32) if seed is None else seed
-    proof = Certificate(scratch, file_system_of(scratch), seed, writers)
+    proof = Certificate(scratch, place.file_system, seed, writers)
     chance = random.Random(seed)
     Lake.create(scratch)
     start = time.monotonic()
@@ -146,7 +145,7 @@ def torture(
     proof.lost = sorted(acknowledged - set(proof.found.items))
     proof.doubled = sorted(item for item, n in proof.found.items.items() if n > 1)
     if proof.holds:
-        _remove(scratch, made)
+        place.remove()
     return proof
 
 
@@ -213,33 +212,3 @@ def _write(kind: type[Writer], root: str, writer: int, first: int, told: Connect
         fsyncs = own.put(item)
         told.send((item, fsyncs - before))
         before = fsyncs
-
-
-def file_system_of(root: str) -> str:
-    """The kind of file system a folder is on, or the protocol of a URL."""
-    if "://" in root:
-        return root.partition("://")[0]
-    here = Path(root).absolute()
-    try:
-        lines = [line.split() for line in Path("/proc/self/mounts").read_text().splitlines()]
-    except OSError:
-        return "unknown"
-    mounts = {Path(words[1]): words[2] for words in lines}
-    return next((mounts[folder] for folder in (here, *here.parents) if folder in mounts), "unknown")
-
-
-def _absent_folders(root: str) -> list[Path]:
-    """Folders above a scratch lake that have to be made for it, innermost first."""
-    return [] if "://" in root else [folder for folder in Path(root).absolute().parents if not folder.exists()]
-
-
-def _remove(root: str, folders: list[Path]) -> None:
-    """Take a scratch lake away, and the folders that were made for it."""
-    storage = storage_at(root)
-    if storage.filesystem is None:
-        shutil.rmtree(root)
-    else:
-        for name, _ in storage.walk(""):
-            storage.delete(name)
-    for folder in folders:
-        folder.rmdir()

@@ -1,4 +1,4 @@
-"""The lake and its peers as writers that commit 1,000 rows when asked."""
+"""Other stores as writers that append 1,000 rows when asked."""
 
 import os
 import subprocess
@@ -8,18 +8,17 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
-from lake.store import Lake
-from tests.benchmarks import peers
-from tests.builders.lakes import COUNTS, counts, origin
+from lake.bench import _peers as peers
+from lake.errors import LakeError
 
-# An interpreter that has pyiceberg[sql-sqlite] and icechunk, which the lake's own environment does without.
-PEERS = os.environ.get("LIGHTLAKE_PEERS", "")
+# Names an interpreter that has pyiceberg[sql-sqlite] and icechunk, which the lake's own environment does without.
+VARIABLE = "LIGHTLAKE_PEERS"
 MODULES = {"delta": "deltalake", "iceberg": "pyiceberg", "icechunk": "icechunk"}
 
 
 def interpreter(store: str) -> str:
     """The interpreter that has a store; empty where none has."""
-    for program in filter(None, (PEERS, sys.executable)):
+    for program in filter(None, (os.environ.get(VARIABLE, ""), sys.executable)):
         if program == sys.executable:
             return program if find_spec(MODULES[store]) else ""
         looked = subprocess.run([program, "-c", f"import {MODULES[store]}"], capture_output=True, check=False)
@@ -41,7 +40,8 @@ class Peer:
         self._process = subprocess.Popen(
             words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
         )
-        assert self.answer() == "ready", f"{store} does not start"
+        if (said := self.answer()) != peers.READY:
+            raise LakeError(f"{store}: does not start in {words[0]}, it said {said or 'nothing'}")
 
     def ask(self) -> None:
         """Have it make one append."""
@@ -81,10 +81,3 @@ def count_of(store: str, folder: Path) -> int:
     """Rows that a peer has."""
     words = [interpreter(store), peers.__file__, store, str(folder), "count"]
     return int(subprocess.run(words, capture_output=True, text=True, check=True).stdout.split()[-1])
-
-
-def commit(lake: Lake, writer: str, turn: int) -> None:
-    """One commit of 1,000 rows to the lake."""
-    with lake.transaction("benchmark", catalog=False) as tx:
-        name = f"{writer}-{turn:06d}"
-        tx.append(COUNTS, counts(name, peers.N_ROWS), source=origin(name))

@@ -1,7 +1,7 @@
 """Other stores doing what the lake does: 1,000 rows appended and committed. Run by an interpreter that has them.
 
-`peers.py STORE FOLDER WRITER` makes an append each time a line comes in, and answers with its time in seconds, or with
-what went wrong. `peers.py STORE FOLDER count` tells how many rows there are. STORE is delta, iceberg or icechunk.
+`_peers.py STORE FOLDER WRITER` makes an append each time a line comes in, and answers with its time in seconds, or with
+what went wrong. `_peers.py STORE FOLDER count` tells how many rows there are. STORE is delta, iceberg or icechunk.
 """
 
 import importlib
@@ -20,7 +20,7 @@ Count = Callable[[], int]
 
 
 def columns(name: str) -> dict[str, list[Any]]:
-    """The same rows as `tests.builders.lakes.counts` gives."""
+    """The same rows as `lake.bench._samples.counts` gives."""
     rows = range(N_ROWS)
     return {"obs_id": [name] * N_ROWS, "row_id": list(rows), "energy_kev": [float(i) for i in rows]}
 
@@ -70,7 +70,7 @@ def icechunk(folder: str) -> tuple[Append, Count]:
     repository = ice.Repository.open_or_create(ice.local_filesystem_storage(f"{folder}/icechunk"))
     types = {"obs_id": "U16", "row_id": "i8", "energy_kev": "f8"}
     session = repository.writable_session("main")
-    group = zarr.open_group(session.store, mode="a")
+    group: Any = zarr.open_group(session.store, mode="a")
     if "row_id" not in group:
         for column, dtype in types.items():
             group.create_array(column, shape=(0,), chunks=(N_ROWS,), dtype=dtype)
@@ -78,13 +78,14 @@ def icechunk(folder: str) -> tuple[Append, Count]:
 
     def append(writer: str, turn: int) -> None:
         session = repository.writable_session("main")
-        group = zarr.open_group(session.store, mode="r+")
+        group: Any = zarr.open_group(session.store, mode="r+")
         for column, values in columns(f"{writer}-{turn}").items():
             group[column].append(np.array(values, types[column]))
         session.commit("append")
 
     def count() -> int:
-        return int(zarr.open_group(repository.readonly_session("main").store, mode="r")["row_id"].shape[0])
+        group: Any = zarr.open_group(repository.readonly_session("main").store, mode="r")
+        return int(group["row_id"].shape[0])
 
     return append, count
 
@@ -100,20 +101,26 @@ def persistently(append: Append, writer: str, turn: int) -> None:
     return None
 
 
+def tell(*words: object) -> None:
+    """One line to whoever asked."""
+    sys.stdout.write(" ".join(map(str, words)) + "\n")
+    sys.stdout.flush()
+
+
 def main(store: str, folder: str, writer: str) -> None:
     """Serve appends until no more lines come."""
     append, count = {"delta": delta, "iceberg": iceberg, "icechunk": icechunk}[store](folder)
     if writer == "count":
-        print(count())
+        tell(count())
         return
-    print(READY, flush=True)
+    tell(READY)
     for turn, _ in enumerate(sys.stdin):
         start = time.perf_counter()
         try:
             persistently(append, writer, turn)
-            print(DONE, time.perf_counter() - start, flush=True)
+            tell(DONE, time.perf_counter() - start)
         except Exception as error:
-            print(FAILED, type(error).__name__, " ".join(str(error).split())[:200], flush=True)
+            tell(FAILED, type(error).__name__, " ".join(str(error).split())[:200])
 
 
 if __name__ == "__main__":
