@@ -61,10 +61,8 @@ class Peer:
         return float(self.answer().removeprefix(peers.DONE))
 
     def close(self) -> None:
-        """Let it end."""
-        assert self._process.stdin
-        self._process.stdin.close()
-        self._process.wait()
+        """Close its streams, which ends it."""
+        self._process.__exit__(None, None, None)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from lake.store import Lake
 
 FRESH, YOUNG = 7, 100
 APPENDS = 9
-QUICK = {"milestones": (100, 10_000), "rounds": 15}
+QUICK = {"milestones": (100, 10_000), "rounds": 11}
 
 
 def lines(folder: Path, milestones: Sequence[int] = (100, 1000, 10_000), rounds: int = 41) -> Iterator[Line]:

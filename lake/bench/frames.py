@@ -17,13 +17,13 @@ from lake.store import Lake
 
 # Frames, frames of a segment, and their side.
 LAYOUTS = ((64, 1, 1024), (1280, 20, 256))
-QUICK = {"layouts": ((32, 1, 1024), (640, 20, 256)), "rounds": 7}
+QUICK = {"layouts": ((16, 1, 1024), (320, 20, 256)), "rounds": 5}
 
 
 def lines(folder: Path, layouts: tuple[tuple[int, int, int], ...] = LAYOUTS, rounds: int = 15) -> Iterator[Line]:
     """Opening and computing, then computing alone."""
     for n, each, size in layouts:
-        lake, plain = filled(folder / str(size), n, each, size)
+        lake, plain = filled(folder / f"{n}-{size}", n, each, size)
         blosc_in_one_thread()
 
         def bare(plain: list[str] = plain) -> Any:

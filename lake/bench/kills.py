@@ -23,7 +23,7 @@ from lake.store import Lake
 BATCH, SIZE = 20, IMAGES.tile
 LONGEST_S = 0.6
 READY = "ready"
-QUICK = {"trials": 3}
+QUICK = {"trials": 2}
 
 
 def lines(folder: Path, trials: int = 15) -> Iterator[Line]:

@@ -8,7 +8,7 @@ from lake.bench import Line, in_turn
 from lake.bench._samples import grown
 from lake.store import Lake
 
-# Commits after the newest checkpoint, which opening reads one by one: half of those between two.
+# Commits after the newest checkpoint, which opening reads one by one.
 AFTER = 50
 ACTS = ("open", "refresh", "refresh catalog.duckdb")
 QUICK = {"sizes": (10, 10_000), "rounds": 3}

@@ -30,7 +30,7 @@ EVENTS = Table(
     ),
 )
 Where = dict[str, Any]
-QUICK = {"rounds": 5, "rounds_whole": 2}
+QUICK = {"rounds": 5, "rounds_whole": 1}
 
 
 def lines(folder: Path, n: int = 10_000, rounds: int = 15, rounds_whole: int = 5) -> Iterator[Line]:

@@ -30,6 +30,7 @@ COMMANDS = {
     "compact": ["compact"],
     "run": ["run"],
     "torture": ["torture", "--kills", "1"],
+    "bench": ["bench", "pruning", "--quick"],
 }
 FAILING = {
     "ls": (["ls", "--at", "99"], 1),
@@ -49,9 +50,16 @@ FAILING = {
     "run": (["run", "no-such-pipeline"], 2),
     "demo": (["demo", "no-such-pipeline"], 2),
     "torture": (["torture", "--kills", "0"], 2),
+    "bench": (["bench", "comits"], 2),
 }
 # Examples that their own tests run, smaller.
-TOO_LONG = ("lake demo", "lake torture")
+TOO_LONG = ("lake demo", "lake torture", "lake bench")
+
+
+@pytest.fixture(autouse=True)
+def small_bench(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bench that is tried here, of a few files."""
+    monkeypatch.setattr("lake.bench.pruning.QUICK", {"n": 40, "rounds": 1, "rounds_whole": 1})
 
 
 def test_every_command_is_held_by_these_tests() -> None:
