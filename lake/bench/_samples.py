@@ -94,7 +94,7 @@ def grown(lake: Lake, until: int) -> None:
         due = snapshot if is_checkpoint_due(snapshot) else due
     if due is not None:
         write_checkpoint(lake.storage, due)
-    lake.refresh()
+    lake.snapshot = snapshot
 
 
 def _like(piece: Piece, name: str, sha256: str) -> Piece:
@@ -135,8 +135,7 @@ def filled(lake: Lake, table: Table, parts: Iterator[pa.Table]) -> None:
     folder.mkdir(parents=True)
     sha256 = origin(table.name)["sha256"]
     pieces = [_file(folder, table, rows, sha256) for rows in parts]
-    _written(lake, lake.snapshot, pieces, origin(table.name))
-    lake.refresh()
+    lake.snapshot = _written(lake, lake.snapshot, pieces, origin(table.name))
 
 
 def _file(folder: Path, table: Table, rows: pa.Table, source: str) -> Piece:

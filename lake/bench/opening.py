@@ -11,7 +11,7 @@ from lake.store import Lake
 # Commits after the newest checkpoint, which opening reads one by one.
 AFTER = 50
 ACTS = ("open", "refresh", "refresh catalog.duckdb")
-QUICK = {"sizes": (10, 10_000), "rounds": 3}
+QUICK = {"sizes": (10, 10_000), "rounds": 2}
 
 
 def lines(folder: Path, sizes: Sequence[int] = (10, 1000, 10_000), rounds: int = 7) -> Iterator[Line]:
