@@ -16,6 +16,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from lake.bounds import Bounds
 from lake.errors import CommitError, Forbidden, QueryError
 from lake.layers import layered
 from lake.schema import Array, Declaration, Table, declaration
@@ -106,6 +107,7 @@ class Snapshot:
     deleted: Mapping[str, int] = field(default_factory=dict)
     oldest: int = 0
     by_dataset: Mapping[str, Mapping[str, Piece]] = field(default_factory=dict, compare=False, repr=False)
+    _bounds: dict[str, Bounds] = field(default_factory=dict, init=False, compare=False, repr=False)
 
     @property
     def tables(self) -> dict[str, Table]:
@@ -124,10 +126,16 @@ class Snapshot:
         """Every array by name."""
         return {name: words for name, words in sorted(self.declarations.items()) if isinstance(words, Array)}
 
-    def pieces_of(self, dataset: str) -> list[Piece]:
+    def pieces_of(self, dataset: str) -> Sequence[Piece]:
         """The pieces of a dataset, by path."""
-        pieces = self.by_dataset.get(dataset, {})
-        return [pieces[path] for path in sorted(pieces)]
+        return self.bounds_of(dataset).pieces
+
+    def bounds_of(self, dataset: str) -> Bounds:
+        """The bounds of the pieces of a dataset, laid out once."""
+        if dataset not in self._bounds:
+            pieces = dict(self.by_dataset.get(dataset, {}))
+            self._bounds[dataset] = Bounds([pieces[path] for path in sorted(pieces)])
+        return self._bounds[dataset]
 
     def advanced(self, entry: Json, digest: str) -> "Snapshot":
         """The lake after one more commit."""

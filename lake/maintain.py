@@ -1,5 +1,6 @@
 """Housekeeping: small files into large ones, and what no commit needs off the disk."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -52,7 +53,7 @@ def compact(
     return {"commit": lake.number, "files_before": before, "files_after": after}
 
 
-def _groups(pieces: list[Piece], target_rows: int) -> list[list[Piece]]:
+def _groups(pieces: Sequence[Piece], target_rows: int) -> list[list[Piece]]:
     """Files of one partition that fit into one, in the order of their least keys; single files stay alone."""
     groups: list[list[Piece]] = []
     small = [p for p in pieces if p.n_rows < target_rows // 2]

@@ -19,6 +19,7 @@ from lake.pieces import read_rows
 from lake.redaction import recorded
 from lake.schema import SOURCE
 from lake.storage import Storage
+from lake.where import conditions
 
 CODE = ("flows", "lake", "schemas", "sql")
 DISTRIBUTION = "lightlake"
@@ -92,10 +93,8 @@ def why(snapshot: Snapshot, storage: Storage, dataset: str, key: Mapping[str, An
         raise QueryError(
             f"{dataset}: no column {', '.join(unknown) or '(none given)'}; the key is {', '.join(table.key)}"
         )
-    from lake.prune import files_matching
-
     found = []
-    for piece in files_matching(snapshot.pieces_of(table.name), key):
+    for piece in snapshot.bounds_of(table.name).matching(table, conditions(table, key)):
         rows = read_rows(storage, piece, [*key, SOURCE])
         for name, value in key.items():
             wanted = pc.cast(value, rows[name].type) if not isinstance(value, str) else _as_type(value, rows[name].type)

@@ -8,12 +8,16 @@ evaluates that over the bounds. Whatever is not understood keeps every file.
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from contextlib import contextmanager
+from functools import cache
+from threading import Lock
 from typing import Any
 
 import duckdb
 import pyarrow as pa
 
+from lake.bounds import Bounds
+from lake.columns import Column
 from lake.compose import quoted
 from lake.log import Piece, Snapshot
 from lake.schema import Table
@@ -24,8 +28,6 @@ MANY = 32
 LOGICAL = {"expression_rewriter", "filter_pullup", "filter_pushdown", "cte_inlining", "cte_filter_pusher", "in_clause",
            "regex_range"}  # fmt: skip
 OPTIONAL = re.compile(r"('(?:[^']|'')*')|\boptional: ")
-# Printed floats are read back as decimals, and bounds of a 32-bit column are compared as 64 bits.
-SLACK = {"float": 1e-6, "halffloat": 1e-2, "double": 1e-12}
 BOUNDS = {"COMPARE_LESSTHAN": "least", "COMPARE_LESSTHANOREQUALTO": "least",
           "COMPARE_GREATERTHAN": "most", "COMPARE_GREATERTHANOREQUALTO": "most"}  # fmt: skip
 Node = dict[str, Any]
@@ -40,16 +42,40 @@ def pruned(
     ----------
     names : tables and relations that the statement may use; None prunes nothing.
     """
-    pieces = {name: snapshot.pieces_of(name) for name in snapshot.tables if names and name in names}
-    large = {name: found for name, found in pieces.items() if len(found) > many}
+    asked = [name for name in snapshot.tables if names and name in names]
+    large = {name for name in asked if len(snapshot.by_dataset.get(name, ())) > many}
     if not large:
         return {}
-    with opened() as con:
+    with _planner() as con:
         try:
             filters = scan_filters(con, snapshot, text, params, names)
         except (duckdb.Error, ValueError):
             return {}
-        return {n: _possible(con, snapshot.tables[n], large[n], scans) for n, scans in filters.items() if n in large}
+        found = {n: scans for n, scans in filters.items() if n in large}
+        return {n: _possible(con, snapshot.tables[n], snapshot.bounds_of(n), scans) for n, scans in found.items()}
+
+
+@cache
+def _planning() -> tuple[duckdb.DuckDBPyConnection, Lock]:
+    """The database that all questions of this process are planned in, one at a time: to open one takes longer."""
+    con = opened()
+    every = [name for (name,) in con.execute("select name from duckdb_optimizers()").fetchall()]
+    con.execute(f"set disabled_optimizers = '{','.join(n for n in every if n not in LOGICAL)}'")
+    return con, Lock()
+
+
+@contextmanager
+def _planner() -> Iterator[duckdb.DuckDBPyConnection]:
+    """An empty database to plan a question in."""
+    con, lock = _planning()
+    with lock:
+        con.execute("attach ':memory:' as question")
+        con.execute("use question")
+        try:
+            yield con
+        finally:
+            con.execute("use memory")
+            con.execute("detach question")
 
 
 def scan_filters(
@@ -66,8 +92,6 @@ def scan_filters(
     for name, schema in SCHEMAS.items():
         con.execute(f"create table {OWN}.{name} ({', '.join(f'{quoted(f.name)} {sql_type(f.type)}' for f in schema)})")
     define(con, snapshot, _empty, only=names)
-    every = [name for (name,) in con.execute("select name from duckdb_optimizers()").fetchall()]
-    con.execute(f"set disabled_optimizers = '{','.join(n for n in every if n not in LOGICAL)}'")
     ((_, plan),) = con.execute(f"explain (format json) {text}", dict(params) or None).fetchall()
     found: dict[str, list[list[str]]] = {}
     for node in _nodes(json.loads(plan)):
@@ -91,22 +115,35 @@ def _nodes(plans: Sequence[Node]) -> Iterator[Node]:
 
 
 def _possible(
-    con: duckdb.DuckDBPyConnection, table: Table, pieces: Sequence[Piece], scans: Sequence[Sequence[str]]
+    con: duckdb.DuckDBPyConnection, table: Table, bounds: Bounds, scans: Sequence[Sequence[str]]
 ) -> list[Piece]:
     """Files that at least one scan of the table may want."""
-    con.register("bounds", _bounds(table, pieces))
     kinds = {c.name: c.type for c in table.columns}
+    # A name that is only part of another word costs a column that nobody looks at.
+    named = [c for c in table.columns if any(c.name in text for texts in scans for text in texts)]
+    con.register("bounds", _laid_out(bounds, named))
     kept: set[int] = set()
-    for filters in scans:
-        try:
-            statements = [_statement(con, text, kinds) for text in filters if text]
-            wanted = set(range(len(pieces)))
-            for statement in statements:
+    try:
+        for filters in scans:
+            wanted = set(range(len(bounds.pieces)))
+            for statement in [_statement(con, text, kinds) for text in filters if text]:
                 wanted &= {n for (n,) in con.execute(statement).fetchall()}
-        except (duckdb.Error, ValueError, KeyError):
-            return list(pieces)
-        kept |= wanted
-    return [pieces[n] for n in sorted(kept)]
+            kept |= wanted
+    except (duckdb.Error, ValueError, KeyError):
+        return list(bounds.pieces)
+    finally:
+        con.unregister("bounds")
+    return [bounds.pieces[n] for n in sorted(kept)]
+
+
+def _laid_out(bounds: Bounds, columns: Sequence[Column]) -> pa.Table:
+    """A row a file: its place, and `least <column>` and `most <column>`, null where that is not known."""
+    found = {"place": pa.array(range(len(bounds.pieces)), pa.int64())}
+    for column in columns:
+        if not (pa.types.is_nested(column.type) or pa.types.is_binary(column.type)):
+            least, most = bounds.of(column.name, column.type)
+            found |= {f"least {column.name}": least, f"most {column.name}": most}
+    return pa.table(found)
 
 
 def _statement(con: duckdb.DuckDBPyConnection, text: str, kinds: Mapping[str, pa.DataType]) -> str:
@@ -198,63 +235,3 @@ def _bound(node: Node, bound: str) -> Node:
     if node["class"] == "CAST":
         return node | {"child": _bound(node["child"], bound)}
     return node | {"column_names": [f"{bound} {node['column_names'][0]}"]}
-
-
-def _bounds(table: Table, pieces: Sequence[Piece]) -> pa.Table:
-    """A row a file: `least <column>` and `most <column>` of every column, null where that is not known."""
-    found = {"place": pa.array(range(len(pieces)), pa.int64())}
-    for column in table.columns:
-        if pa.types.is_nested(column.type) or pa.types.is_binary(column.type):
-            continue
-        for side, name in enumerate(("least", "most")):
-            values = [_stat(piece, column.name, side) for piece in pieces]
-            kind = pa.float64() if pa.types.is_floating(column.type) else column.type
-            try:
-                found[f"{name} {column.name}"] = pa.array(values, kind)
-            except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
-                found[f"{name} {column.name}"] = pa.nulls(len(pieces), kind)
-    return pa.table(found)
-
-
-def _stat(piece: Piece, column: str, side: int) -> Any:
-    """A bound as a value of the column's type, a little wider where it is a float; None where it is not known."""
-    value = piece.stats.get(column, [None, None])[side]
-    kind = piece.columns.get(column, "")
-    if value is None or not kind:
-        return None
-    if kind in SLACK:
-        margin = abs(value) * SLACK[kind] + 1e-300
-        return value + margin if side else value - margin
-    return datetime.fromisoformat(value).replace(tzinfo=None) if kind.startswith("timestamp") else value
-
-
-def files_matching(pieces: Sequence[Piece], where: Mapping[str, Any]) -> list[Piece]:
-    """Files that may hold rows whose columns equal a value or lie in a span.
-
-    Parameters
-    ----------
-    where : a value, a list of values, or a pair [low, high) whose ends may be None, for each column.
-    """
-    return [piece for piece in pieces if all(_may_match(piece, name, wanted) for name, wanted in where.items())]
-
-
-def _may_match(piece: Piece, column: str, wanted: Any) -> bool:
-    if isinstance(wanted, list):
-        return any(_may_match(piece, column, value) for value in wanted)
-    low, high = wanted if isinstance(wanted, tuple) else (wanted, wanted)
-    least, most = _stat(piece, column, 0), _stat(piece, column, 1)
-    try:
-        if None not in (low, most) and _alike(low, most) > most:
-            return False
-        return not (None not in (high, least) and _alike(high, least) < least)
-    except (TypeError, ValueError):
-        return True
-
-
-def _alike(value: Any, bound: Any) -> Any:
-    """A wanted value in the type of a bound."""
-    value = value.item() if hasattr(value, "item") else value
-    if isinstance(bound, datetime):
-        moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
-        return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
-    return type(bound)(value) if isinstance(value, str) and not isinstance(bound, str | bool) else value

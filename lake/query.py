@@ -17,7 +17,7 @@ from lake.log import Snapshot
 from lake.names import unknown
 from lake.own_tables import span
 from lake.parameters import Parameter, utc
-from lake.prune import files_matching, pruned
+from lake.prune import pruned
 from lake.relations import Relation, relations
 from lake.storage import Storage
 from lake.views import connect, files_select, mentioned, opened, own_names, sql_type
@@ -175,7 +175,7 @@ def table(
     asked = conditions(declared, where or {})
     given: list[Any] = []
     tests = [_test(c, kinds[c], values, given) for c, values in asked.items()]
-    files = files_matching(snapshot.pieces_of(declared.name), asked)
+    files = snapshot.bounds_of(declared.name).matching(declared, asked)
     text = f"select {', '.join(map(quoted, wanted))} from ({files_select(declared, files, storage)})"
     text += f" where {' and '.join(tests)}" if tests else ""
     with opened(storage) as con:

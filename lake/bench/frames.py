@@ -12,7 +12,7 @@ import zarr
 from lake.bench import Line, in_turn
 from lake.bench._samples import IMAGES, instants
 from lake.errors import LakeError
-from lake.pieces import blosc_in_one_thread
+from lake.pieces import PIXELS, blosc_in_one_thread
 from lake.store import Lake
 
 # Frames, frames of a segment, and their side.
@@ -58,7 +58,7 @@ def filled(folder: Path, n: int, each: int, size: int) -> tuple[Lake, list[str]]
             tx.append_frames(array, images, {"time": instants(start, each)})
         (path,) = (p.path for p in lake.snapshot.pieces_of(IMAGES.name) if p.path not in before)
         plain.append(str(folder / f"plain/{start}.zarr"))
-        segment = zarr.open_array(lake.storage.url(path))
+        segment = zarr.open_array(lake.storage.url(f"{path}/{PIXELS}"))
         zarr.create_array(
             plain[-1], shape=images.shape, dtype=images.dtype, chunks=segment.chunks, shards=segment.shards,
             compressors=segment.compressors,

@@ -10,10 +10,11 @@ import pyarrow as pa
 
 from lake.bench import Line, in_turn
 from lake.bench._samples import filled, instants
-from lake.prune import files_matching, pruned
+from lake.prune import pruned
 from lake.schema import INSTANT, Column, Table
 from lake.store import Lake
 from lake.views import mentioned
+from lake.where import conditions
 
 LIMIT_S = 0.02
 N_ROWS = 20
@@ -60,7 +61,7 @@ def _plans(lake: Lake, n: int, what: str, where: Where, text: str, rounds: int) 
     snapshot = lake.snapshot
 
     def by_table() -> int:
-        return len(files_matching(snapshot.pieces_of(EVENTS.name), where))
+        return len(snapshot.bounds_of(EVENTS.name).matching(EVENTS, conditions(EVENTS, where)))
 
     def by_sql() -> int:
         return len(pruned(snapshot, text, {}, mentioned(text, snapshot))[EVENTS.name])
