@@ -43,6 +43,9 @@ class Layers(Mapping[K, V], Generic[K, V]):
         yield from (key for key in self.bottom if key not in self.gone)
         yield from (key for key in self.top if key not in self.bottom or key in self.gone)
 
+    def __bool__(self) -> bool:
+        return next(iter(self), self) is not self
+
     def __len__(self) -> int:
         return len(self.bottom) - len(self.gone) + sum(k not in self.bottom or k in self.gone for k in self.top)
 

@@ -29,7 +29,8 @@ CHECKPOINT_SHARE = 20
 # Below the root and without a step back, whoever wrote the log.
 PIECE_PATH = re.compile(r"(tables|arrays)(/[A-Za-z0-9_][A-Za-z0-9_.-]*)+", re.ASCII)
 FILE_PATH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*", re.ASCII)
-FIRST = 0
+ENTRY = re.compile(r"\d{20}\.json")
+CHECKPOINT = re.compile(r"\d{20}\.checkpoint\.parquet")
 SORTED = json.JSONEncoder(sort_keys=True, ensure_ascii=False)
 Json = dict[str, Any]
 
@@ -263,11 +264,12 @@ def load(storage: Storage, until: int | None = None) -> Snapshot:
         There is no commit of that number.
     """
     names = storage.list("log")
-    numbers = sorted((int(n[:20]) for n in names if re.fullmatch(r"\d{20}\.checkpoint\.parquet", n)), reverse=True)
+    marked = [name for name in reversed(names) if name.endswith(".parquet")]
+    numbers = [int(name[:20]) for name in marked if CHECKPOINT.fullmatch(name)]
     start = next((s for n in numbers if (until is None or n <= until) and (s := checkpoint_of(storage, n))), Snapshot())
     snapshot = replay(storage, start, until)
-    entries = [int(n[:20]) for n in names if re.fullmatch(r"\d{20}\.json", n)]
-    if entries and max(entries) > snapshot.number and (until is None or snapshot.number < until <= max(entries)):
+    newest = next((int(name[:20]) for name in reversed(names) if ENTRY.fullmatch(name)), -1)
+    if newest > snapshot.number and (until is None or snapshot.number < until <= newest):
         raise CommitError(f"{entry_name(snapshot.number + 1)}: missing, though later commits are there", "lake verify")
     if until is not None and snapshot.number != until:
         raise QueryError(f"no commit {until}; the newest is {snapshot.number}", "lake log")
@@ -327,11 +329,13 @@ def checkpoint_of(storage: Storage, number: int) -> Snapshot | None:
         kinds, bodies = table["kind"].to_pylist(), table["body"].to_pylist()
         if _seal(kinds[:-1], bodies[:-1]) != bodies[-1]:
             return None
-    except (OSError, pa.ArrowException, KeyError, IndexError, TypeError):
+    except (OSError, ValueError, LookupError, TypeError, pa.ArrowException):
         return None
-    found: dict[str, list[Any]] = {}
+    texts: dict[str, list[str]] = {}
     for kind, body in zip(kinds[:-1], bodies[:-1], strict=True):
-        found.setdefault(kind, []).append(json.loads(body))
+        texts.setdefault(kind, []).append(body)
+    # One long text is parsed in half the time of many short ones.
+    found: dict[str, list[Any]] = {kind: json.loads(f"[{','.join(each)}]") for kind, each in texts.items()}
     pieces = [Piece.from_json(p) for p in found.get("piece", ())]
     return Snapshot(
         **found["head"][0],
