@@ -1,7 +1,10 @@
 """Clocks of archives: counts of seconds, days or nanoseconds since an epoch, and UTC.
 
-Arrays of any shape come back in the same shape. Fills, NaN and what no calendar holds become NaT, and NaT becomes NaN
-or the fill; before 1972 so do the scales that count leap seconds (see `lake.times`).
+Arrays of any shape come back in the same shape, empty ones too. Fills, NaN, what is masked and what no calendar holds
+become NaT, and NaT becomes NaN or the fill; before 1972 so do the scales that count leap seconds (see `lake.times`).
+Numbers where instants are expected, and instants where numbers are, raise ValueError.
+
+Sources: Rots et al. (2015), A&A 574, A36, for FITS; NASA's CDF User's Guide, epoch data types; IS-GPS-200 for GPS time.
 """
 
 from collections.abc import Mapping
@@ -11,11 +14,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lake.times import DAY_US, J2000, NOT_A_TIME, Instants, as_instants, as_ticks, from_utc, of_ticks, to_utc
+from lake.times import DAY_US, J2000, NOT_A_TIME, Instants, Masked, as_instants, as_ticks, from_utc, of_ticks, to_utc
 
 MJD_EPOCH = np.datetime64("1858-11-17", "us")
 GPS_EPOCH = np.datetime64("1980-01-06", "us")
 UNIX_EPOCH = np.datetime64("1970-01-01", "us")
+# The clock of a mission starts within this many days of MJD 0 (27,000 years), or there is no calendar for it.
+MOST_DAYS = 1e7
 # Milliseconds from year 0, where CDF epochs start, to 1970.
 CDF_UNIX_MS = 62_167_219_200_000
 UNIT_SECONDS = {
@@ -39,7 +44,11 @@ class Clock:
     mjd_day, mjd_fraction : zero point as a whole and a part of a day, in the clock's own scale [d].
     zero_s : what is to be added to a stored time [s].
     scale : one of SCALES.
-    unit_s : seconds in one unit of a stored time.
+    unit_s : length of one unit of a stored time [s].
+
+    References
+    ----------
+    Rots et al. (2015), A&A 574, A36: time coordinates in FITS.
     """
 
     mjd_day: int
@@ -56,29 +65,54 @@ class Clock:
 
     @classmethod
     def of_header(cls, header: Mapping[str, Any]) -> "Clock | None":
-        """The clock that FITS keywords describe; None without MJDREF, for an unknown scale, or where one is no number.
+        """The clock that FITS keywords describe.
 
-        TIMESYS is TT where it is missing, TIMEUNIT seconds, TIMEZERO 0.
+        Parameters
+        ----------
+        header : mapping
+            MJDREFI and MJDREFF [d], else MJDREF [d]; TIMESYS, TT where it is missing; TIMEUNIT, else seconds; TIMEZERO
+            in that unit, else 0. Names are matched in any case.
+
+        Returns
+        -------
+        The clock; None where there is no MJDREF, the scale or the unit is unknown, or a number is none or NaN.
         """
         words = {key.upper(): value for key, value in header.items() if value not in (None, "")}
         scale = SYSTEMS.get(str(words.get("TIMESYS", "TT")).strip().upper())
         unit = UNIT_SECONDS.get(str(words.get("TIMEUNIT", "s")).strip().lower())
-        if scale is None or unit is None or not {"MJDREF", "MJDREFI"} & set(words):
-            return None
+        is_split = "MJDREFI" in words
         try:
-            whole = float(words.get("MJDREFI", words.get("MJDREF", 0.0)))
-            part = float(words.get("MJDREFF", 0.0)) if "MJDREFI" in words else 0.0
+            whole = float(words["MJDREFI" if is_split else "MJDREF"])
+            part = float(words.get("MJDREFF", 0.0)) if is_split else 0.0
             zero = float(words.get("TIMEZERO", 0.0))
-        except (TypeError, ValueError):
+        except (KeyError, TypeError, ValueError):
             return None
-        if not np.isfinite([whole, part, zero]).all():
+        is_held = abs(whole) < MOST_DAYS and abs(part) < MOST_DAYS and np.isfinite(zero)
+        if scale is None or unit is None or not is_held:
             return None
         day = int(np.floor(whole))
         return cls(day, whole - day + part, zero * unit, scale, unit)
 
 
 def mission_to_utc(times: ArrayLike, clock: Clock) -> Instants:
-    """Times of a mission's clock, in its unit, as UTC."""
+    """Times of a mission's clock as UTC.
+
+    Parameters
+    ----------
+    times : float, shape (...)
+        As stored [unit of the clock].
+    clock : Clock
+
+    Returns
+    -------
+    datetime64[us], shape (...)
+        NaT for NaN and what is masked, and before 1972 where the clock's scale is not UTC.
+
+    Raises
+    ------
+    ValueError
+        Times are no numbers, or the clock's scale is not known.
+    """
     values = _numbers(times)
     whole = np.floor(values)
     # the zero is added to the small part, so that no digit of the large one is lost
@@ -87,66 +121,117 @@ def mission_to_utc(times: ArrayLike, clock: Clock) -> Instants:
 
 
 def utc_to_mission(utc: ArrayLike, clock: Clock) -> NDArray[np.float64]:
-    """UTC as times of a mission's clock, in its unit."""
+    """UTC as times of a mission's clock.
+
+    Parameters
+    ----------
+    utc : datetime64, shape (...)
+    clock : Clock
+
+    Returns
+    -------
+    float64, shape (...)
+        [unit of the clock]; NaN for NaT, and before 1972 where the clock's scale is not UTC.
+
+    Raises
+    ------
+    ValueError
+        Values are no instants, or the clock's scale is not known.
+    """
     return (_seconds_since(clock.epoch, from_utc(utc, clock.scale)) - clock.zero_s) / clock.unit_s
 
 
 def mjd_to_utc(mjd: ArrayLike, scale: str = "utc", fraction: ArrayLike = 0.0) -> Instants:
     """Modified Julian Dates of a scale as UTC.
 
-    A float64 date of today resolves 0.6 µs; `fraction` [d] carries more. A day of UTC has 86,400 s here, also where a
-    leap second ends it.
+    Parameters
+    ----------
+    mjd : float, shape (...)
+        Dates [d]; a float64 of today resolves 0.6 µs.
+    scale : str
+        One of SCALES; a day of UTC has 86,400 s here, also where a leap second ends it.
+    fraction : float, shape (...)
+        More of the dates [d], which keeps digits that one float64 would lose.
+
+    Returns
+    -------
+    datetime64[us], shape (...)
+        NaT for NaN and what is masked, and before 1972 where the scale is not UTC.
+
+    Raises
+    ------
+    ValueError
+        Dates are no numbers, or the scale is not known.
     """
     date = _numbers(mjd)
     day = np.floor(date)
-    return to_utc(_after(MJD_EPOCH, day, 86400.0, (date - day) + np.asarray(fraction, np.float64)), scale)
+    return to_utc(_after(MJD_EPOCH, day, 86400.0, (date - day) + _numbers(fraction)), scale)
 
 
 def utc_to_mjd(utc: ArrayLike, scale: str = "utc") -> NDArray[np.float64]:
-    """Modified Julian Dates of a scale [d], float64: 0.6 µs today; NaN for NaT."""
+    """UTC, shape (...), as Modified Julian Dates of a scale [d], float64: 0.6 µs today; NaN for NaT."""
     return _seconds_since(MJD_EPOCH, from_utc(utc, scale)) / 86400.0
 
 
 def gps_to_utc(seconds: ArrayLike) -> Instants:
-    """Seconds of GPS time since 1980-01-06 [s] as UTC."""
+    """Seconds of GPS time since 1980-01-06 [s], shape (...), as UTC; NaT for NaN."""
     return to_utc(_after(GPS_EPOCH, seconds), "gps")
 
 
 def utc_to_gps(utc: ArrayLike) -> NDArray[np.float64]:
-    """UTC as seconds of GPS time since 1980-01-06 [s]."""
+    """UTC, shape (...), as seconds of GPS time since 1980-01-06 [s], float64; NaN for NaT."""
     return _seconds_since(GPS_EPOCH, from_utc(utc, "gps"))
 
 
 def unix_to_utc(seconds: ArrayLike) -> Instants:
-    """Unix times [s], which know no leap seconds, as UTC."""
+    """Unix times [s], shape (...), which know no leap seconds, as UTC; NaT for NaN."""
     return _after(UNIX_EPOCH, seconds)
 
 
 def utc_to_unix(utc: ArrayLike) -> NDArray[np.float64]:
-    """UTC as Unix times [s]; NaN for NaT."""
+    """UTC, shape (...), as Unix times [s], float64; NaN for NaT."""
     return _seconds_since(UNIX_EPOCH, as_instants(utc))
 
 
 def cdf_epoch_to_utc(milliseconds: ArrayLike) -> Instants:
-    """CDF EPOCH, milliseconds since year 0 in a calendar without leap seconds, as UTC; the fill -1e31 is NaT."""
-    return _after(UNIX_EPOCH, np.asarray(milliseconds, np.float64) - CDF_UNIX_MS, 1e-3)
+    """CDF EPOCH [ms], shape (...), since year 0 without leap seconds, as UTC; NaT for NaN and the fill -1e31."""
+    return _after(UNIX_EPOCH, _numbers(milliseconds) - CDF_UNIX_MS, 1e-3)
 
 
 def utc_to_cdf_epoch(utc: ArrayLike) -> NDArray[np.float64]:
-    """UTC as CDF EPOCH [ms]."""
+    """UTC, shape (...), as CDF EPOCH [ms], float64: 8 µs today; NaN for NaT."""
     return _seconds_since(UNIX_EPOCH, as_instants(utc)) * 1e3 + CDF_UNIX_MS
 
 
 def cdf_epoch16_to_utc(pairs: ArrayLike) -> Instants:
-    """CDF EPOCH16 as UTC: seconds since year 0 and picoseconds, shape (..., 2), or one complex number a time."""
-    values = np.asarray(pairs)
-    if values.dtype.kind == "c":
-        values = np.stack([values.real, values.imag], -1)
+    """CDF EPOCH16 as UTC.
+
+    Parameters
+    ----------
+    pairs : float, shape (..., 2), or complex, shape (...)
+        Seconds since year 0 [s], without leap seconds, and picoseconds after them [ps].
+
+    Returns
+    -------
+    datetime64[us], shape (...)
+        NaT for NaN and the fill -1e31.
+
+    Raises
+    ------
+    ValueError
+        The last axis is not two long, or values are no numbers.
+    """
+    given: Masked = np.ma.asarray(pairs)
+    if given.dtype.kind == "c":
+        given = np.ma.stack([given.real, given.imag], -1)
+    if given.shape[-1:] != (2,):
+        raise ValueError(f"CDF EPOCH16: found shape {given.shape}, expected (..., 2)")
+    values = _numbers(given)
     return _after(UNIX_EPOCH, values[..., 0] - CDF_UNIX_MS // 1000, 1.0, values[..., 1] * 1e-12)
 
 
 def utc_to_cdf_epoch16(utc: ArrayLike) -> NDArray[np.float64]:
-    """UTC as CDF EPOCH16, shape (..., 2): seconds since year 0, and picoseconds."""
+    """UTC, shape (...), as CDF EPOCH16, float64, shape (..., 2): seconds [s] and picoseconds [ps]; NaN for NaT."""
     times = as_instants(utc)
     whole, part = np.divmod(as_ticks(times), 1_000_000)
     pair = np.stack([whole + float(CDF_UNIX_MS // 1000), part * 1e6], -1)
@@ -154,14 +239,32 @@ def utc_to_cdf_epoch16(utc: ArrayLike) -> NDArray[np.float64]:
 
 
 def tt2000_to_utc(nanoseconds: ArrayLike) -> Instants:
-    """CDF TT2000, nanoseconds of TT since 2000-01-01T12 as int64, as UTC; its fill and pad are NaT."""
-    count = np.asarray(nanoseconds, np.int64)
-    ticks = as_ticks(J2000) + np.floor_divide(count, 1000)
-    return to_utc(of_ticks(np.where(count <= NOT_A_TIME + 3, NOT_A_TIME, ticks)), "tt")
+    """CDF TT2000 as UTC.
+
+    Parameters
+    ----------
+    nanoseconds : int64, shape (...)
+        Nanoseconds of TT since 2000-01-01T12 [ns].
+
+    Returns
+    -------
+    datetime64[us], shape (...)
+        What is finer than a microsecond is cut; NaT before 1972, where the format's fill and pad values lie as well.
+
+    Raises
+    ------
+    ValueError
+        Counts are other than int64.
+    """
+    count: Masked = np.ma.asarray(nanoseconds, np.int64 if np.size(nanoseconds) == 0 else None)
+    if count.dtype.kind not in "iu" or not np.can_cast(count.dtype, np.int64):
+        raise ValueError(f"CDF TT2000: found {count.dtype}, expected int64")
+    ticks = as_ticks(J2000) + np.floor_divide(np.ma.filled(count.astype(np.int64), NOT_A_TIME), 1000)
+    return to_utc(of_ticks(ticks), "tt")
 
 
 def utc_to_tt2000(utc: ArrayLike) -> NDArray[np.int64]:
-    """UTC as CDF TT2000 [ns], int64; its fill where it holds no time (NaT, before 1972, past 2292)."""
+    """UTC, shape (...), as CDF TT2000 [ns], int64; its fill where it holds no time (NaT, before 1972, past 2292)."""
     tt = from_utc(utc, "tt")
     since = as_ticks(tt) - as_ticks(J2000)
     held = ~np.isnat(tt) & (np.abs(since) < np.iinfo(np.int64).max // 1000)
@@ -180,8 +283,11 @@ def _after(epoch: np.datetime64, whole: ArrayLike, unit_s: float = 1.0, part: Ar
 
 
 def _numbers(values: ArrayLike) -> NDArray[np.float64]:
-    """The values as float64, NaN where they are too large for any calendar."""
-    numbers = np.asarray(values, np.float64)
+    """The values as float64, NaN where they are masked or too large for any calendar."""
+    given: Masked = np.ma.asarray(values)
+    if given.dtype.kind not in "biuf":
+        raise ValueError(f"numbers: found {given.dtype}, expected int or float")
+    numbers = np.ma.filled(given.astype(np.float64), np.nan)
     return np.where(np.abs(numbers) < 1e17, numbers, np.nan)
 
 

@@ -1,4 +1,8 @@
-"""Statistics of square tiles of frames, exact for integers of up to 16 bits."""
+"""Statistics of square tiles of frames.
+
+Counts, least and greatest are exact, and so are sums of whole numbers. Sums of squares are exact for whole numbers of
+up to 16 bits in tiles of up to 1448 pixels a side; these and sums of floats else round as float64 does.
+"""
 
 from typing import Any
 
@@ -13,14 +17,26 @@ def tile_statistics(pixels: NDArray[Any], tile: int) -> tuple[Columns, NDArray[n
 
     Parameters
     ----------
-    pixels : shape (frame, y, x); pixels that are NaN or infinite are left out.
-    tile : side of a tile; those at the far edges are smaller.
+    pixels : bool, int or float, shape (frame, y, x)
+        Pixels [any unit], whole numbers of up to 32 bits or floats of up to 64; NaN and infinite ones are left out.
+    tile : int
+        Side of a tile, 1 or more [px]; tiles at the far edges are smaller.
 
     Returns
     -------
-    columns : one array a statistic, one entry a tile; NaN where a tile has no finite pixel.
-    frame : int64, the place of each entry's frame.
+    columns : dict of arrays, shape (n_tiles,)
+        By name: n_pixels int64 [1]; pixel_sum, pixel_min and pixel_max [unit of the pixels], int64 for whole numbers,
+        else float64; pixel_sum_of_squares float64 [its square]; tile_y and tile_x int32, the tile's place [1]. Where a
+        tile has no finite pixel n_pixels is 0 and the statistics are NaN.
+    frame : int64, shape (n_tiles,)
+        The place of each tile's frame [1].
+
+    Raises
+    ------
+    ValueError
+        The pixels have other than three axes, or a type whose sums no column holds; the tile is less than 1.
     """
+    _refuse_inexact(pixels, tile)
     n, height, width = pixels.shape
     rows, columns = np.arange(0, height, tile), np.arange(0, width, tile)
     shape = (n, len(rows), len(columns))
@@ -43,6 +59,15 @@ def tile_statistics(pixels: NDArray[Any], tile: int) -> tuple[Columns, NDArray[n
     found["n_pixels"] = found["n_pixels"].ravel()
     frame, tile_y, tile_x = (axis.ravel() for axis in np.indices(shape))
     return {**found, "tile_y": tile_y.astype(np.int32), "tile_x": tile_x.astype(np.int32)}, frame
+
+
+def _refuse_inexact(pixels: NDArray[Any], tile: int) -> None:
+    if pixels.ndim != 3:
+        raise ValueError(f"pixels: found shape {pixels.shape}, expected (frame, y, x)")
+    if pixels.dtype.kind not in "biuf" or pixels.dtype.itemsize > (8 if pixels.dtype.kind == "f" else 4):
+        raise ValueError(f"pixels: found {pixels.dtype}, expected whole numbers of up to 32 bits or floats of up to 64")
+    if tile < 1:
+        raise ValueError(f"tile: found {tile}, expected 1 or more")
 
 
 def _blocks(

@@ -1,24 +1,26 @@
-"""Instants of the time scales UTC, TAI, TT, TDB and GPS, and UTC as text.
+"""Instants of the time scales UTC, TAI, TT, TDB and GPS.
 
 An instant is `datetime64[us]`, its calendar that of the scale it is in. UTC here is a calendar of 86,400-second days,
 so an instant inside a leap second has no place of its own: it is held at 23:59:59.999999, which keeps the order of
-instants and their date. Text can tell the two apart, and so can TAI: `tai_of_text` and `text_of_tai` lose nothing.
+instants and their date. TAI can tell the two apart, and so can text (`lake.utc_texts`).
 
 Leap seconds began in 1972, so a UTC from before has no whole offset to TAI: it becomes NaT wherever an offset is
-needed. After the last leap second known to the installed ERFA none is assumed. NaT stays NaT.
+needed. After the last leap second known to the installed ERFA none is assumed. NaT and what is masked stay NaT, as
+does an instant more than 146,000 years from 1970, lest a sum wrap round.
 
 TDB is taken at the geocentre, good to 10 µs. Barycentred times keep the name TDB: their UTC is that of a clock at the
 solar-system barycentre, up to 500 s from the observatory's.
 """
 
-import re
-from collections.abc import Sequence
+from datetime import date
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Instants = NDArray[np.datetime64]
+Masked = np.ma.MaskedArray[Any, np.dtype[Any]]
 
 SCALES = ("utc", "tai", "tt", "tdb", "gps")
 DAY_US = 86_400_000_000
@@ -33,7 +35,7 @@ TDB_TERMS = (
 )  # fmt: skip
 TDB_GROWING = (10e-6, 628.3076, 4.2490)
 CENTURY_US = 36525 * DAY_US
-TEXT = re.compile(r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d)(?::(\d\d)(\.\d*)?)?)?Z?")
+HELD_YEARS = 146_000
 
 
 def to_utc(instants: ArrayLike, scale: str) -> Instants:
@@ -49,12 +51,16 @@ def to_utc(instants: ArrayLike, scale: str) -> Instants:
     Returns
     -------
     datetime64[us], shape (...)
-        A leap second is held at 23:59:59.999999; NaT before 1972, unless `scale` is utc.
+        A leap second is held at 23:59:59.999999; NaT for NaT, and before 1972, unless `scale` is utc.
 
     Raises
     ------
     ValueError
-        The scale is not known.
+        The scale is not known, or values are no instants.
+
+    References
+    ----------
+    IERS Bulletin C, as ERFA holds it, for leap seconds; Kaplan (2005), USNO Circular 179, eq. 2.6, for TDB.
     """
     times = as_instants(instants)
     if scale == "utc":
@@ -64,7 +70,7 @@ def to_utc(instants: ArrayLike, scale: str) -> Instants:
     place = np.searchsorted(starts + offsets, tai, side="right") - 1
     day_ends = np.append(starts[1:], np.iinfo(np.int64).max) - 1
     utc = np.minimum(tai - offsets[place], day_ends[place])
-    return of_ticks(np.where((place < 0) | np.isnat(times), NOT_A_TIME, utc))
+    return of_ticks(np.where(place < 0, NOT_A_TIME, utc))
 
 
 def from_utc(utc: ArrayLike, scale: str) -> Instants:
@@ -73,18 +79,23 @@ def from_utc(utc: ArrayLike, scale: str) -> Instants:
     Parameters
     ----------
     utc : datetime64, shape (...)
+        UTC, no instant inside a leap second.
     scale : str
         One of SCALES.
 
     Returns
     -------
     datetime64[us], shape (...)
-        In the calendar of `scale`; NaT before 1972, unless that is utc.
+        In the calendar of `scale`; NaT for NaT, and before 1972, unless that is utc.
 
     Raises
     ------
     ValueError
-        The scale is not known.
+        The scale is not known, or values are no instants.
+
+    References
+    ----------
+    IERS Bulletin C, as ERFA holds it, for leap seconds; Kaplan (2005), USNO Circular 179, eq. 2.6, for TDB.
     """
     times = as_instants(utc)
     if scale == "utc":
@@ -93,62 +104,81 @@ def from_utc(utc: ArrayLike, scale: str) -> Instants:
     ticks = as_ticks(times)
     place = np.searchsorted(starts, ticks, side="right") - 1
     other = _from_tai(ticks + offsets[place], scale)
-    return of_ticks(np.where((place < 0) | np.isnat(times), NOT_A_TIME, other))
-
-
-def tai_of_text(texts: str | Sequence[str] | NDArray[np.str_]) -> Instants:
-    """UTC texts (`2016-12-31T23:59:60.5`) as TAI, leap seconds told from the seconds beside them.
-
-    Raises
-    ------
-    ValueError
-        A text is no instant, has a second 60 where none was inserted, or is from before 1972.
-    """
-    return _parsed(texts, "tai")
-
-
-def text_of_tai(tai: ArrayLike) -> NDArray[np.str_]:
-    """UTC texts of TAI instants, to the microsecond; an instant in a leap second has second 60."""
-    times = as_instants(tai)
-    utc = to_utc(times, "tai")
-    late = as_ticks(times) - as_ticks(from_utc(utc, "tai"))
-    inside = (late > 0) & ~np.isnat(times)
-    text = np.array(np.datetime_as_string(utc, unit="us"), ndmin=1)
-    parts = (late - 1) % 1_000_000
-    for place in np.flatnonzero(inside):
-        text.flat[place] = f"{text.flat[place][:17]}60.{parts.flat[place]:06d}"
-    return text.reshape(times.shape)
-
-
-def parse_utc(texts: str | Sequence[str] | NDArray[np.str_]) -> Instants:
-    """UTC texts as instants, a leap second held at 23:59:59.999999; a text without a time is midnight.
-
-    Raises
-    ------
-    ValueError
-        A text is no instant, or has a second 60 where none was inserted.
-    """
-    return _parsed(texts, "utc")
-
-
-def format_utc(utc: ArrayLike) -> NDArray[np.str_]:
-    """UTC instants as texts, to the microsecond."""
-    return np.datetime_as_string(as_instants(utc), unit="us")
+    return of_ticks(np.where(place < 0, NOT_A_TIME, other))
 
 
 def as_instants(values: ArrayLike) -> Instants:
-    """Values that NumPy takes for instants, to the microsecond."""
-    return np.asarray(values, "datetime64[us]")
+    """Instants to the microsecond.
+
+    Parameters
+    ----------
+    values : datetime64 of any unit, datetime, or ISO text, shape (...)
+        In any calendar; None stands for NaT.
+
+    Returns
+    -------
+    datetime64[us], shape (...)
+        What is finer is cut; NaT for what is NaT or masked, or more than HELD_YEARS from 1970.
+
+    Raises
+    ------
+    ValueError
+        Values are no instants: numbers, whose unit and epoch nobody stated, or texts of another form.
+    """
+    given: Masked = np.ma.asarray(values)
+    kind = given.dtype.kind
+    is_dates = kind == "O" and all(isinstance(v, date | np.datetime64 | None) for v in given.flat)
+    if kind not in "MU" and not is_dates and given.size:
+        raise ValueError(f"instants: found {given.dtype}, expected datetime64")
+    times = np.array(np.ma.getdata(given), None if kind == "M" else "datetime64[us]")
+    years = times.astype("datetime64[Y]").astype(np.int64)
+    # in the unit they came in: a coarse one can hold what would wrap round in microseconds
+    times[np.ma.getmaskarray(given) | (np.abs(years) > HELD_YEARS)] = np.datetime64("NaT")
+    return times.astype("datetime64[us]")
 
 
-def as_ticks(times: Instants | np.datetime64) -> NDArray[np.int64]:
-    """Microseconds since 1970; 0 for NaT, so that arithmetic on it cannot wrap round."""
+def as_ticks(times: ArrayLike) -> NDArray[np.int64]:
+    """Microseconds since 1970.
+
+    Parameters
+    ----------
+    times : datetime64, shape (...)
+        In any calendar.
+
+    Returns
+    -------
+    int64, shape (...)
+        Ticks [µs]; 0 for NaT, which is before 1972 and lets no sum wrap round.
+
+    Raises
+    ------
+    ValueError
+        Values are no instants.
+    """
     found = as_instants(times)
     return np.where(np.isnat(found), 0, found.astype(np.int64))
 
 
 def of_ticks(ticks: NDArray[np.int64]) -> Instants:
-    """Instants so many microseconds after 1970; NOT_A_TIME is NaT."""
+    """Instants so many microseconds after 1970.
+
+    Parameters
+    ----------
+    ticks : int64, shape (...)
+        Ticks [µs]; NOT_A_TIME is NaT.
+
+    Returns
+    -------
+    datetime64[us], shape (...)
+        In the calendar that they were counted in.
+
+    Raises
+    ------
+    ValueError
+        Ticks are no whole numbers.
+    """
+    if ticks.dtype.kind != "i":
+        raise ValueError(f"ticks: found {ticks.dtype}, expected int64")
     return ticks.astype("datetime64[us]")
 
 
@@ -189,32 +219,3 @@ def _tdb_ahead_of_tt_us(ticks: NDArray[np.int64]) -> NDArray[np.int64]:
     total = sum(size * np.sin(rate * century + phase) for size, rate, phase in TDB_TERMS)
     size, rate, phase = TDB_GROWING
     return np.rint(1e6 * (total + size * century * np.sin(rate * century + phase))).astype(np.int64)
-
-
-def _parsed(texts: str | Sequence[str] | NDArray[np.str_], scale: str) -> Instants:
-    values = np.asarray(texts, np.str_)
-    found = [_text_parts(text) for text in values.flat]
-    utc = np.array([instant for instant, _ in found], "datetime64[us]").reshape(values.shape)
-    in_leap = np.array([leap for _, leap in found], bool).reshape(values.shape)
-    tai = from_utc(utc, "tai")
-    tai = np.where(in_leap, tai + np.timedelta64(1_000_000, "us"), tai)
-    held = to_utc(tai, "tai")
-    wrong = in_leap & ~(held - utc < np.timedelta64(1_000_000, "us"))
-    if wrong.any():
-        raise ValueError(f"{values[wrong].flat[0]}: no second was inserted there")
-    if scale == "utc":
-        return np.where(in_leap, held, utc)
-    if np.isnat(tai).any():
-        raise ValueError(f"{values[np.isnat(tai)].flat[0]}: before 1972 UTC has no whole offset to TAI")
-    return tai
-
-
-def _text_parts(text: str) -> tuple[np.datetime64, bool]:
-    """The instant a text states, one second early if it is in second 60, and whether it is."""
-    found = TEXT.fullmatch(text.strip())
-    if not found:
-        raise ValueError(f"{text!r} is no UTC instant such as 2016-12-31T23:59:60.5")
-    date, minute, second, part = found[1], found[2] or "00:00", found[3] or "00", (found[4] or ".0")[:7]
-    leap = second == "60"
-    digits = part if len(part) > 1 else ".0"
-    return np.datetime64(f"{date}T{minute}:{'59' if leap else second}{digits}", "us"), leap

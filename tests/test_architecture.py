@@ -1,6 +1,7 @@
 """The table of layers: who may import whom, how light `import lake` is, and how long a file may be."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
@@ -136,7 +137,7 @@ def test_the_lock_names_no_index_and_hashes_everything():
     assert all(line.endswith("\\") for line in pinned)
 
 
-LONGEST = {"flows": 400, "lake": 400, "schemas": 400}
+LONGEST = {"flows": 400, "lake": 400, "schemas": 400, "sql": 80, "tests": 600}
 SCREEN = 50
 
 
@@ -159,3 +160,30 @@ def test_functions_fit_on_a_screen():
         if isinstance(node, ast.FunctionDef) and (n := node.end_lineno - node.lineno + 1) > SCREEN
     ]
     assert long == []
+
+
+ARRAYS = re.compile(r"ArrayLike|NDArray|Floats|Flags|Masked|GoodTimes|EventList")
+SHAPE, UNIT = re.compile(r"\bshape \("), re.compile(r"\[[^\[\]\n]+\]|\bflag\b")
+FLOATS = re.compile(r"^\w[\w, ]* : .*\bfloat|GoodTimes|EventList", re.MULTILINE)
+
+
+def array_functions() -> Iterator[tuple[str, str, str]]:
+    """Name, signature and docstring of every public function of the kernels that takes or gives arrays."""
+    for path in (*modules("lake/kernels"), REPO / "lake/tiles.py"):
+        body = ast.parse(path.read_text()).body
+        inner = [n for c in body if isinstance(c, ast.ClassDef) and c.name[0] != "_" for n in c.body]
+        for node in (n for n in (*body, *inner) if isinstance(n, ast.FunctionDef) and n.name[0] != "_"):
+            signature = f"{ast.unparse(node.args)} -> {ast.unparse(node.returns) if node.returns else ''}"
+            if ARRAYS.search(signature):
+                yield f"{path.stem}.{node.name}", signature, ast.get_docstring(node) or ""
+
+
+def test_a_kernel_tells_shapes_units_and_what_no_number_gives():
+    missing = []
+    for name, _, doc in array_functions():
+        taken = doc.partition("Parameters\n")[2].partition("Returns\n")[0]
+        missing += [f"{name}: no shape"] * (not SHAPE.search(doc))
+        missing += [f"{name}: no unit, [1] or flag"] * (not UNIT.search(doc))
+        missing += [f"{name}: not what NaN gives"] * (bool(FLOATS.search(taken)) and "NaN" not in doc)
+    assert missing == []
+    assert len(list(array_functions())) >= 15

@@ -1,47 +1,21 @@
 """Instants mean the same in every time scale, leap seconds included."""
 
 import warnings
+from datetime import date, datetime
 
-import cdflib
+import erfa
 import numpy as np
 import pytest
-from astropy.time import Time
-from astropy.utils.iers import conf
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.testing import assert_allclose
 
-from lake.clocks import (
-    Clock,
-    cdf_epoch16_to_utc,
-    cdf_epoch_to_utc,
-    gps_to_utc,
-    mission_to_utc,
-    mjd_to_utc,
-    tt2000_to_utc,
-    unix_to_utc,
-    utc_to_cdf_epoch,
-    utc_to_cdf_epoch16,
-    utc_to_gps,
-    utc_to_mission,
-    utc_to_mjd,
-    utc_to_tt2000,
-    utc_to_unix,
-)
-from lake.times import format_utc, from_utc, parse_utc, tai_of_text, text_of_tai, to_utc
+from lake.times import SCALES, as_instants, as_ticks, from_utc, of_ticks, to_utc
+from lake.utc_texts import format_utc, parse_utc, tai_of_text, text_of_tai
+from tests.builders.instants import astropy_time, instants
 
 LEAP = np.datetime64("2016-12-31T23:59:59.999999", "us")
-microseconds = st.integers(
-    int(np.datetime64("1972-01-02", "us").astype(int)), int(np.datetime64("2040-01-01", "us").astype(int))
-)
-instants = st.lists(microseconds, min_size=1, max_size=20).map(lambda ticks: np.array(ticks, "datetime64[us]"))
 scales = st.sampled_from(["tai", "tt", "tdb"])
-
-
-def astropy_time(utc: np.ndarray) -> Time:
-    with conf.set_temp("auto_download", False), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # "dubious year": no leap seconds are announced that far ahead
-        return Time(np.datetime_as_string(utc, unit="us"), scale="utc")
+ahead = pytest.mark.parametrize("scale", [scale for scale in SCALES if scale != "utc"])
 
 
 @settings(deadline=None, max_examples=60)
@@ -63,103 +37,68 @@ def test_there_and_back_is_the_same_instant(utc, scale):
     assert (np.abs((back - utc).astype(int)) <= (1 if scale == "tdb" else 0)).all()
 
 
-@given(
-    seconds=st.floats(1e6, 9e8),
-    reference=st.sampled_from(
-        [(50814, 0.0), (56658, 0.000777592592592593), (49353, 0.000696574074), (55197, 0.00076601852)]
-    ),
-    zero=st.sampled_from([0.0, -1.0, 3.37842846]),
-)
-@settings(deadline=None, max_examples=60)
-def test_mission_times_of_mjdref_agree_with_astropy(seconds, reference, zero):
-    clock = Clock.of_header({"MJDREFI": reference[0], "MJDREFF": reference[1], "TIMEZERO": zero, "TIMESYS": "TT"})
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        zero_point = Time(reference[0], reference[1], format="mjd", scale="tt")
-        theirs = Time(zero_point.jd1, zero_point.jd2 + (seconds + zero) / 86400, format="jd", scale="tt").utc
-        theirs.precision = 6
-        text = str(theirs.isot)
-    assume(":60" not in text)
-    assert abs((mission_to_utc(seconds, clock) - np.datetime64(text, "us")).astype(int)) <= 2
-    assert_allclose(utc_to_mission(mission_to_utc(seconds, clock), clock), seconds, rtol=0, atol=2e-6)
+def test_tdb_is_that_of_the_full_series_to_ten_microseconds():
+    utc = np.arange("1972-01-02", "2060-01-01", 3, dtype="datetime64[D]").astype("datetime64[us]")
+    tt = from_utc(utc, "tt")
+    ours = (from_utc(utc, "tdb") - tt).astype(float)
+    days = (tt - np.datetime64("2000-01-01T12", "us")).astype(float) / 86400e6
+    theirs = erfa.dtdb(2451545.0, days, 0.0, 0.0, 0.0, 0.0) * 1e6
+    assert np.abs(ours - theirs).max() < 10
 
 
-def test_a_single_mjdref_means_the_same_as_its_two_parts():
-    one = Clock.of_header({"MJDREF": 50814.5, "TIMESYS": "TT"})
-    two = Clock.of_header({"MJDREFI": 50814, "MJDREFF": 0.5, "TIMESYS": "TT"})
-    assert one.epoch == two.epoch == np.datetime64("1998-01-01T12", "us")
+@ahead
+def test_before_1972_no_scale_with_leap_seconds_has_instants(scale):
+    early = np.array(["1971-12-31", "1600-01-01", "NaT"], "datetime64[us]")
+    assert np.isnat(to_utc(early, scale)).all()
+    assert np.isnat(from_utc(early, scale)).all()
+    assert (to_utc(early, "utc")[:2] == early[:2]).all()
 
 
-def test_times_in_days_keep_their_microseconds():
-    clock = Clock.of_header({"MJDREFI": 50000, "TIMEUNIT": "d", "TIMESYS": "UTC", "TIMEZERO": 0.5})
-    assert mission_to_utc(814.25, clock) == np.datetime64("1998-01-01T18", "us")
+@ahead
+@pytest.mark.parametrize("ticks", [2**63 - 1, 2**63 - 20_000_000, 2**62, -(2**63) + 1, -(2**62)])
+def test_an_instant_that_a_sum_could_wrap_round_is_none(scale, ticks):
+    assert np.isnat(from_utc(of_ticks(np.array([ticks])), scale)).all()
+    assert np.isnat(to_utc(of_ticks(np.array([ticks])), scale)).all()
+    assert np.isnat(to_utc(of_ticks(np.array([ticks])), "utc")).all()
+
+
+@pytest.mark.parametrize("unit", ["ns", "us", "ms", "s", "h", "D", "M", "Y"])
+def test_an_instant_of_any_unit_is_the_same_or_none(unit):
+    far = np.array([2**62, -(2**62)]).astype(f"datetime64[{unit}]")
+    near = np.array(["2020-01-01"], "datetime64[D]").astype(f"datetime64[{unit}]")
+    found = as_instants(np.concatenate([near, far]))
+    assert found[0] == np.datetime64("2020-01-01", "us")
+    assert np.isnat(found[1:]).all() == (unit != "ns")
+    assert (as_ticks(found) == np.where(np.isnat(found), 0, found.astype(np.int64))).all()
+
+
+def test_dates_texts_and_masked_instants_are_instants():
+    assert as_instants([datetime(2020, 1, 1, 12), date(2020, 1, 1), None]).astype(str).tolist() == [
+        "2020-01-01T12:00:00.000000", "2020-01-01T00:00:00.000000", "NaT",
+    ]  # fmt: skip
+    assert as_instants("2020-01-01") == np.datetime64("2020-01-01", "us")
+    masked = np.ma.masked_array(np.array(["2020-01-01"] * 2, "datetime64[us]"), [False, True])
+    assert np.isnat(from_utc(masked, "tai")).tolist() == [False, True]
+    assert as_instants([]).shape == (0,)
 
 
 @pytest.mark.parametrize(
-    "header", [{}, {"MJDREF": 50814.0, "TIMESYS": "LST"}, {"MJDREF": 50814.0, "TIMEUNIT": "fortnight"}]
+    "act", [lambda v: to_utc(v, "tt"), lambda v: from_utc(v, "utc"), as_ticks, text_of_tai, format_utc]
 )
-def test_a_header_that_fixes_no_clock_gives_none(header):
-    assert Clock.of_header(header) is None
+@pytest.mark.parametrize("values", [5, [1.0], [True], [b"2020-01-01"], np.array([5], object), np.timedelta64(1, "s")])
+def test_a_number_is_no_instant(act, values):
+    with pytest.raises(ValueError, match=r"instants: found .*, expected datetime64"):
+        act(values)
 
 
-def test_the_observation_of_m82_starts_when_its_header_says():
-    clock = Clock.of_header({"MJDREF": 50814.0, "TIMESYS": "TT", "TIMEZERO": 0.0})
-    # DATE-OBS is in TT for Chandra: 2008-10-04T00:44:07
-    assert from_utc(mission_to_utc(339468247.43077, clock), "tt") == np.datetime64("2008-10-04T00:44:07.430770", "us")
+def test_ticks_are_whole():
+    with pytest.raises(ValueError, match="ticks: found float64, expected int64"):
+        of_ticks(np.array([0.5]))
 
 
-@given(utc=instants)
-def test_mjd_gps_and_unix_times_come_back(utc):
-    assert (np.abs((mjd_to_utc(utc_to_mjd(utc)) - utc).astype(int)) <= 1).all()
-    assert (unix_to_utc(utc_to_unix(utc)) == utc).all()
-    assert (gps_to_utc(utc_to_gps(utc)) == utc).all()
-
-
-@settings(deadline=None, max_examples=30)
-@given(utc=instants)
-def test_mjd_gps_and_unix_times_agree_with_astropy(utc):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        theirs = astropy_time(utc)
-        assert_allclose(utc_to_mjd(utc, "tt"), theirs.tt.mjd, rtol=0, atol=2e-11)
-        assert_allclose(utc_to_gps(utc), theirs.gps, rtol=0, atol=2e-6)
-        # astropy stretches Unix time over a day that a leap second ends
-        day = utc.astype("datetime64[D]")
-        plain = from_utc(day + 1, "tai") - from_utc(day, "tai") == np.timedelta64(86400, "s")
-        assert_allclose(utc_to_unix(utc)[plain], theirs.unix[plain], rtol=0, atol=2e-6)
-
-
-@settings(deadline=None, max_examples=40)
-@given(utc=instants)
-def test_cdf_epochs_agree_with_cdflib(utc):
-    texts = np.datetime_as_string(utc, unit="us")
-    count = np.array([cdflib.cdfepoch.parse(f"{text}000") for text in texts]).reshape(-1)
-    assert (tt2000_to_utc(count) == utc).all()
-    assert (utc_to_tt2000(utc) == count).all()
-    milliseconds = [float(np.ravel(cdflib.cdfepoch.parse(f"{text[:-3]}"))[0]) for text in texts]
-    assert (cdf_epoch_to_utc(milliseconds) == utc.astype("datetime64[ms]")).all()
-
-
-@given(utc=instants)
-def test_cdf_epochs_come_back(utc):
-    assert (np.abs((cdf_epoch_to_utc(utc_to_cdf_epoch(utc)) - utc).astype(int)) <= 8).all()
-    assert (cdf_epoch16_to_utc(utc_to_cdf_epoch16(utc)) == utc).all()
-    assert (tt2000_to_utc(utc_to_tt2000(utc)) == utc).all()
-
-
-def test_fills_and_nan_are_no_instants():
-    assert np.isnat(cdf_epoch_to_utc([-1e31, np.nan, np.inf])).all()
-    assert np.isnat(cdf_epoch16_to_utc([[-1e31, -1e31]])).all()
-    assert np.isnat(tt2000_to_utc([np.iinfo(np.int64).min, np.iinfo(np.int64).min + 3])).all()
-    assert np.isnat(mjd_to_utc([np.nan, 1e300])).all()
-    assert utc_to_tt2000(np.datetime64("NaT")) == np.iinfo(np.int64).min
-    assert np.isnan(utc_to_unix(np.datetime64("NaT", "us")))
+def test_an_empty_list_has_no_instants():
     assert to_utc(np.array([], "datetime64[us]"), "tt").shape == (0,)
-
-
-def test_before_1972_only_scales_without_leap_seconds_have_instants():
-    assert np.isnat(to_utc(np.datetime64("1971-06-01", "us"), "tt"))
-    assert mjd_to_utc(40000.0) == np.datetime64("1968-05-24", "us")
+    assert text_of_tai(np.array([], "datetime64[us]")).shape == parse_utc([]).shape == (0,)
 
 
 def test_an_unknown_scale_is_refused():
@@ -195,8 +134,20 @@ def test_a_second_60_that_never_was_is_refused(text):
 
 @pytest.mark.parametrize("text", ["", "yesterday", "2016-13-01T00:00:00", "2016-12-31T23:59:61", "20161231"])
 def test_what_is_no_instant_is_refused(text):
-    with pytest.raises(ValueError):  # noqa: PT011 - numpy words its own
+    with pytest.raises(ValueError, match="is no UTC instant such as"):
         parse_utc(text)
+
+
+@pytest.mark.parametrize("texts", [["2020-01-01", "1971-12-31"], ["1971-12-31"], "1600-01-01T00:00:00Z"])
+def test_one_text_from_before_1972_has_no_tai_whatever_the_others_have(texts):
+    with pytest.raises(ValueError, match=r"(1971|1600).*before 1972 UTC has no whole offset"):
+        tai_of_text(texts)
+    assert not np.isnat(parse_utc(texts)).any()
+
+
+def test_no_instant_has_no_text():
+    assert text_of_tai(np.array(["NaT", "1971-01-01"], "datetime64[us]")).tolist() == ["NaT", "NaT"]
+    assert format_utc(np.datetime64("NaT", "us")) == "NaT"
 
 
 @given(utc=instants)

@@ -21,6 +21,9 @@ class Channels(NamedTuple):
 
 
 # By telescope and beginning of the instrument's name. Chandra HRC is absent on purpose: its PI is a pulse height.
+# Sources, in order: CIAO dictionary, "PI: Pulse Invariant"; HEASoft help of nicerpi; of nucalcpi (1.60 keV is the lower
+# edge of channel 0); XMM-Newton Calibration Access and Data Handbook, PHA to PI (both cameras); HEASoft help of
+# xrtcalcpi; IXPE Quick Start Guide; HEASoft help of rslpha2pi; eSASS4DR1, "standard FITS file extensions" (both names).
 CHANNELS: dict[tuple[str, str], Channels] = {
     # channel 1024 holds everything above 14.9 keV
     ("CHANDRA", "ACIS"): Channels(14.6, -7.3, 1, 1023),
@@ -41,8 +44,8 @@ def channel_energy(pi: ArrayLike, telescope: str, instrument: str) -> Floats:
 
     Parameters
     ----------
-    pi : int, shape (...)
-        Pulse-invariant channels; masked ones have no energy.
+    pi : int or float, shape (...)
+        Pulse-invariant channels [1]; those that are masked or NaN have no energy.
     telescope, instrument : str
         As TELESCOP and INSTRUME say, in any case.
 
@@ -50,6 +53,15 @@ def channel_energy(pi: ArrayLike, telescope: str, instrument: str) -> Floats:
     -------
     float64, shape (...)
         Energy [eV]; NaN below the first channel, in overflow, and for instruments whose channels mean none.
+
+    Raises
+    ------
+    ValueError
+        Channels are no numbers.
+
+    References
+    ----------
+    Those of CHANNELS.
     """
     channels = of_instrument(CHANNELS, telescope, instrument)
     number = floats(pi)
@@ -73,6 +85,15 @@ def wavelength(energy_ev: ArrayLike) -> Floats:
     -------
     float64, shape (...)
         Wavelength [nm]; NaN where the energy is masked, NaN, or not above 0.
+
+    Raises
+    ------
+    ValueError
+        Energies are no numbers.
+
+    References
+    ----------
+    CODATA 2018: h c = 1239.841984 eV nm.
     """
     energy = floats(energy_ev)
     energy[~(energy > 0)] = np.nan
@@ -87,13 +108,18 @@ def grating_wavelength(m_lambda_angstrom: ArrayLike, order: ArrayLike) -> Floats
     ----------
     m_lambda_angstrom : float, shape (...)
         Order times wavelength, either sign (TG_MLAM) [Å].
-    order : int, shape (...)
-        Diffraction order (TG_M): 0 is undispersed, 99 background.
+    order : int or float, shape (...)
+        Diffraction order (TG_M) [1]: 0 is undispersed, 99 background.
 
     Returns
     -------
     float64, shape (...)
         Wavelength [nm]; NaN where either is masked or NaN, and for orders 0 and 99.
+
+    Raises
+    ------
+    ValueError
+        Shapes do not broadcast, or values are no numbers.
 
     References
     ----------

@@ -14,6 +14,7 @@ from lake.clocks import UNIT_SECONDS, Clock, mission_to_utc
 from lake.errors import SourceError
 from lake.kernels.good_times import ANY_DETECTOR, GoodTimes, intersection, union
 from lake.kernels.photons import EventList
+from lake.kernels.values import whole
 from lake.source import Part, Source
 from lake.units import conversion
 
@@ -46,12 +47,14 @@ def observation(source: Source) -> EventList:
 
     Parameters
     ----------
-    source : a file that was read.
+    source : Source
+        A file that was read.
 
     Returns
     -------
     EventList
-        Its photons in file order. Good times are those of each chip's first table; without any, from TSTART to TSTOP.
+        Its photons in file order, columns of shape (n_events,), times [s]; masked or NaN where the file states none.
+        Good times are those of each chip's first table; without any, from TSTART to TSTOP.
 
     Raises
     ------
@@ -218,7 +221,7 @@ def _times(
 ) -> dict[str, Any]:
     """What the header says of its clock."""
     if clock is None:
-        warnings.append("no MJDREF, or a time scale that is not known: times have no date")
+        warnings.append("no clock by MJDREF, TIMESYS, TIMEUNIT and TIMEZERO: times have no date")
     elif not words.text("TIMESYS"):
         warnings.append("no TIMESYS: times are taken as TT")
     start, stop = mission_to_utc(np.array(spans) / unit, clock) if clock else (None, None)
@@ -347,5 +350,5 @@ def _common(
 def _unjudged(detector: NDArray[Any] | None, tables: dict[int, Any]) -> list[int]:
     if detector is None or ANY_DETECTOR in tables:
         return []
-    seen: list[int] = np.unique(np.ma.compressed(np.ma.asarray(detector))).astype(int).tolist()
+    seen: list[int] = np.unique(whole(detector).compressed()).tolist()
     return [number for number in seen if number not in tables]

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from lake.kernels.energies import CHANNELS, channel_energy, grating_wavelength, wavelength
-from lake.kernels.good_times import GoodTimes, common_good_times, is_good_time
+from lake.kernels.good_times import ANY_DETECTOR, GoodTimes, common_good_times, is_good_time
 from lake.kernels.values import Flags, Floats, floats, of_instrument, whole
 
 # Highest grade or pattern of a photon, rather than of a particle, or the set of them. Sources, in order: Chandra
@@ -21,6 +21,8 @@ GRADES: dict[tuple[str, str], frozenset[int]] = {
     ("NUSTAR", "FPM"): frozenset(range(27)),
     ("SWIFT", "XRT"): frozenset(range(13)),
 }
+NO_GRADE = -1
+"""What an unknown grade is taken as: no rule has it."""
 # Bits that must not be set. Chandra's level-2 lists have STATUS 0, XMM asks FLAG 0 of spectra (`#XMMEA_EP` is laxer);
 # NICER's screening rejects undershoots, overshoots and forced triggers, EVENT_FLAGS bits 0 to 2.
 BAD_STATUS: dict[tuple[str, str], int] = {("CHANDRA", ""): -1, ("XMM", ""): -1, ("NICER", "XTI"): 0b111}
@@ -60,56 +62,86 @@ class EventList:
     warnings: tuple[str, ...] = ()
 
 
-def is_good_grade(grade: NDArray[Any], telescope: str, instrument: str) -> Flags:
+def is_good_grade(grade: ArrayLike, telescope: str, instrument: str) -> Flags:
     """Whether events have the shape of photons, by the rule of the instrument in GRADES.
 
     Parameters
     ----------
-    grade : int, shape (n,)
-        Grade or pattern, masked where unknown: such an event is not good.
+    grade : int or float, shape (...)
+        Grade or pattern [1], masked or NaN where unknown: such an event is not good.
     telescope, instrument : str
         As TELESCOP and INSTRUME say, in any case.
 
     Returns
     -------
-    bool, shape (n,)
-        All true for an instrument without a rule.
+    bool, shape (...)
+        A flag for each event; all true for an instrument without a rule.
+
+    Raises
+    ------
+    ValueError
+        Grades are no numbers.
+
+    References
+    ----------
+    Those of GRADES.
     """
+    number = whole(grade).filled(NO_GRADE)
     kept = of_instrument(GRADES, telescope, instrument)
-    if kept is None:
-        return np.ones(grade.shape, bool)
-    return np.isin(whole(grade, -1), list(kept))
+    return np.ones(number.shape, bool) if kept is None else np.isin(number, list(kept))
 
 
-def is_good_status(status: NDArray[Any], telescope: str, instrument: str, first_bit: int = 0) -> Flags:
+def is_good_status(status: ArrayLike, telescope: str, instrument: str, first_bit: int = 0) -> Flags:
     """Whether no bit tells against an event, by the rule of the instrument in BAD_STATUS.
 
     Parameters
     ----------
-    status : int, shape (n,)
-        Bits of each event; a masked one is not good.
+    status : int or float, shape (...)
+        Bits of each event [1]; a masked one, or NaN, is not good.
     telescope, instrument : str
         As TELESCOP and INSTRUME say, in any case.
     first_bit : int
-        Bits that must be set, which tell a photon from a time marker; 0 for none.
+        Bits that must be set [1], which tell a photon from a time marker; 0 for none.
 
     Returns
     -------
-    bool, shape (n,)
+    bool, shape (...)
+        A flag for each event.
+
+    Raises
+    ------
+    ValueError
+        Status is no number.
+
+    References
+    ----------
+    Those of BAD_STATUS.
     """
-    bits = whole(status, -1)
+    number = whole(status)
+    bits = np.ma.getdata(number)
     good: Flags = bits & (of_instrument(BAD_STATUS, telescope, instrument) or 0) == 0
-    good &= (bits & first_bit == first_bit) & ~np.ma.getmaskarray(status)
+    good &= (bits & first_bit == first_bit) & ~np.ma.getmaskarray(number)
     return good
 
 
 def photon_columns(events: EventList) -> dict[str, Any]:
     """Columns of the photon table, one row an event, in the order of the file.
 
+    Parameters
+    ----------
+    events : EventList
+        Columns of shape (n_events,), masked or NaN where the file states no value; a NaN time is in no good time.
+
     Returns
     -------
-    Arrays of shape (n_events,) by column name, in the units that the names end in; None for a column the list hasn't.
-        Energy and wavelength are NaN, other columns masked, where the file states no value.
+    dict of arrays, shape (n_events,)
+        By column name, in the units that the names end in [s, ns, px, eV, nm]; None for a column the list hasn't, one
+        value where all events have the same. Energy and wavelength are NaN, other columns masked, where there is none.
+
+    Raises
+    ------
+    ValueError
+        Columns differ in shape, or are no numbers.
     """
     given = events.columns
     who = (events.telescope, events.instrument)
@@ -141,8 +173,26 @@ def photon_columns(events: EventList) -> dict[str, Any]:
 
 
 def observation_columns(events: EventList) -> dict[str, Any]:
-    """Columns of the observation table, one row: one value by column name, None where the file doesn't say."""
-    start, stop = common_good_times(events.good_times, events.columns.get("detector"))
+    """Columns of the observation table, one row.
+
+    Parameters
+    ----------
+    events : EventList
+        Columns of shape (n_events,), masked or NaN where the file states no value.
+
+    Returns
+    -------
+    dict of values, shape ()
+        By column name, in the units that the names end in [s, d, deg]; None where the file doesn't say. `good_time_s`
+        is the length of `common_good_times`.
+
+    Raises
+    ------
+    ValueError
+        Detectors are no numbers.
+    """
+    n = len(events.time_s)
+    start, stop = common_good_times(events.good_times, events.columns.get("detector", np.full(n, ANY_DETECTOR)))
     has_energy = "energy_ev" in events.columns or (
         "pi" in events.columns and of_instrument(CHANNELS, events.telescope, events.instrument) is not None
     )
@@ -152,7 +202,7 @@ def observation_columns(events: EventList) -> dict[str, Any]:
         "telescope": events.telescope,
         "instrument": events.instrument,
         "epoch_s": events.epoch_s,
-        "n_photons": len(events.time_s),
+        "n_photons": n,
         "good_time_s": float((stop - start).sum()),
         "has_energy": has_energy,
         "has_position": {"x", "y"} <= set(events.columns),
@@ -162,7 +212,18 @@ def observation_columns(events: EventList) -> dict[str, Any]:
 
 
 def good_time_columns(events: EventList) -> dict[str, Any]:
-    """Columns of the table of good times, one row an interval: arrays of shape (n_intervals,) by column name [s]."""
+    """Columns of the table of good times, one row an interval.
+
+    Parameters
+    ----------
+    events : EventList
+        Its good times, shape (n_intervals,) [s].
+
+    Returns
+    -------
+    dict of arrays, shape (n_intervals,)
+        By column name, as `good_times` has them, NaN among them [s].
+    """
     times = events.good_times
     return {
         "obs_id": events.obs_id,
@@ -214,9 +275,11 @@ def _wavelength_note(events: EventList, has_energy: bool) -> str | None:
 
 
 def _nanoseconds(events: EventList) -> NDArray[Any]:
-    """Nanoseconds since the epoch, masked where there is no time; exact to the stored time's own digits."""
-    # The whole seconds of the zero point go first: added to the fraction, they would take its last digits.
-    whole_s = np.floor(events.time_zero_s)
-    since = (events.time_s - (events.epoch_s - whole_s)) * 1e9 + (events.time_zero_s - whole_s) * 1e9
-    held = np.abs(since) < 2.0**62
-    return np.ma.masked_array(np.rint(np.where(held, since, 0)).astype(np.int64), ~held)
+    """Nanoseconds since the epoch, exact to the stored time's own digits; masked where there is no time."""
+    # Whole seconds are summed apart from fractions, whose last digits they would take.
+    second, zero_second = np.floor(events.time_s), np.floor(events.time_zero_s)
+    since = second - (events.epoch_s - zero_second)
+    held = np.abs(since) < 2.0**62 / 1e9
+    part = np.where(held, events.time_s - second, 0.0) + (events.time_zero_s - zero_second)
+    whole_ns = np.where(held, since, 0.0).astype(np.int64) * 1_000_000_000
+    return np.ma.masked_array(whole_ns + np.rint(part * 1e9).astype(np.int64), ~held)

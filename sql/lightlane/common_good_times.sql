@@ -1,5 +1,6 @@
--- Times that are good on every chip that photons fell on: the exposure of a light curve over chips.
--- A chip without any good time has no good photon either, and does not count.
+-- Times that are good on every chip that photons fell on, by which a rate over chips is divided.
+-- A chip without any good time has no good photon to divide, and does not count. An observation without
+-- photons was exposed all the same: there every table counts. Lengths sum to `good_time_s` of `observations`.
 --
 -- grain   one row per obs_id, start_s
 -- reads   chip_good_times
@@ -42,7 +43,6 @@ stretches as (
         lead(edge_s) over (partition by obs_id order by edge_s) as stop_s,
         sum(step) over (partition by obs_id order by edge_s) as n_good
     from steps
-    where step != 0
 )
 
 select

@@ -6,8 +6,9 @@
 -- reads   wavelength_binned_events
 -- stage   5, after wavelength_binned_events
 -- param   $occupied_only = true  the poorest bin that has photons; false: an empty bin leaves none  [1]
--- param   $n_bins = 100          wavelength bins                                                    [1]  at least 1, at most 1000000
+-- param   $n_bins = 100          wavelength bins  [1]  at least 1, at most 1000000
 -- param   $flatten_seed = 1      another seed, other photons                                        [1]
+-- source  Fano (1947), Phys. Rev. 72, 26, for F; Cox & Isham (1980), Point Processes, ch. 4, for thinning
 
 with sizes as (
     select

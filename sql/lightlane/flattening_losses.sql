@@ -4,6 +4,7 @@
 -- grain   one row per obs_id
 -- reads   wavelength_binned_events
 -- param   $n_bins = 100  wavelength bins  [1]  at least 1, at most 1000000
+-- source  Cox & Isham (1980), Point Processes, ch. 4, for what thinning does
 
 with sizes as (
     select

@@ -5,6 +5,7 @@
 -- grain   one row per obs_id, time_bin
 -- reads   good_events, common_good_times
 -- param   $bin_s = 100.0  width of a bin; for a CCD a whole number of frames, 20 or more  [s]  above 0
+-- source  Angelini, Pence & Tennant (1993), OGIP/93-003: light curves with the exposed part of each bin
 
 with spans as (
     select

@@ -8,6 +8,8 @@
 -- stage   6
 -- param   $share = 1.0        photons that get a new time; the others keep theirs  [1]  above 0, at most 1
 -- param   $control_seed = 2   another seed, other times                            [1]
+-- source  Cox & Lewis (1966), The Statistical Analysis of Series of Events, ch. 2: given their number,
+--         the times of a Poisson process are uniform
 
 with drawn as (
     -- hash of a hash: two seeds' plain hashes differ by one constant, the same for all photons;

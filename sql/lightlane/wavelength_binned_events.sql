@@ -16,7 +16,7 @@ select
     wavelength_nm,
     -- just below the upper edge the quotient can round to n_bins
     cast(least(
-        floor((cast(wavelength_nm as double) - $min_nm) / ($max_nm - $min_nm) * $n_bins),
+        floor((wavelength_nm - $min_nm) / ($max_nm - $min_nm) * $n_bins),
         $n_bins - 1
     ) as integer) as wavelength_bin,
     is_good

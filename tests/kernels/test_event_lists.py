@@ -1,7 +1,11 @@
 """What the header and the tables of an event list mean."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from lake.clocks import Clock
@@ -51,6 +55,27 @@ def test_nanoseconds_keep_what_a_float_sum_loses():
     step = photons[1]["arrival_ns"] - photons[0]["arrival_ns"]
     assert step == 60  # the spacing of float64 here is 59.6 ns
     assert about["epoch_s"] * 10**9 + photons[0]["arrival_ns"] == 500_000_003_378_428_460
+
+
+@given(
+    time=st.floats(5e8, 5.1e8),
+    zero=st.one_of(st.floats(-3, 3), st.floats(-3e8, 3e8)),
+)
+def test_nanoseconds_are_those_of_the_exact_sum_whatever_the_zero_point(time, zero):
+    about, _, photons = rows(event_source({"TIME": [time]}, TIMEZERO=zero, TSTART=5e8, TSTOP=6e8))
+    exact = (Fraction(time) + Fraction(zero) - about["epoch_s"]) * 10**9
+    assert abs(photons[0]["arrival_ns"] - exact) <= Fraction(1, 2) + Fraction(1, 10**5)
+
+
+def test_nanoseconds_reach_a_hundred_days():
+    days = np.array([0.0, 100.0, -100.0])
+    _, _, photons = rows(event_source({"TIME": 5e8 + 86400 * days}, TSTART=5e8, TSTOP=6e8))
+    assert [p["arrival_ns"] for p in photons] == [0, 8_640_000 * 10**9, -8_640_000 * 10**9]
+
+
+def test_a_time_that_no_nanosecond_count_holds_has_none():
+    columns = photon_columns(observation(event_source({"TIME": [5e8, 1e300, np.nan]}, TSTART=5e8, TSTOP=6e8)))
+    assert np.ma.getmaskarray(columns["arrival_ns"]).tolist() == [False, True, True]
 
 
 def test_a_row_without_a_time_is_rejected_with_a_reason():
@@ -113,6 +138,7 @@ def test_a_time_marker_is_no_photon():
 def test_energies_come_in_electronvolts_and_one_without_a_unit_is_not_guessed():
     fermi = event_source({"TIME": [1.0], "ENERGY": [2.0]}, good_times((0, 9)), TELESCOP="FERMI", INSTRUME="LAT")
     assert rows(fermi)[2][0]["energy_ev"] == 2e6
+    assert rows(fermi)[2][0]["wavelength_source"] == "energy"
     kilo = event_source({"TIME": [1.0], "ENERGY": [2.0]}, good_times((0, 9)), units={"ENERGY": "keV"}, TELESCOP="X")
     assert rows(kilo)[2][0]["energy_ev"] == 2e3
     bare = event_source(
@@ -135,15 +161,47 @@ def test_hrc_channels_give_a_wavelength_only_through_a_grating():
     assert about["wavelength_note"] is None
 
 
+@pytest.mark.parametrize(
+    ("columns", "wavelength_nm"),
+    [({"TG_LAM": 12.0, "TG_M": 2}, 1.2), ({"TG_LAM": 12.0, "TG_M": -1}, 1.2), ({"TG_MLAM": 24.0, "TG_M": 2}, 1.2)],
+)
+def test_either_column_of_a_grating_gives_the_wavelength_of_its_order(columns, wavelength_nm):
+    columns = {"TIME": [1.0]} | {name: [value] for name, value in columns.items()}
+    _, _, photons = rows(event_source(columns, good_times((0, 9)), INSTRUME="HRC"))
+    assert_allclose(photons[0]["wavelength_nm"], wavelength_nm, rtol=1e-6)
+
+
+def test_a_photon_that_the_grating_sent_nowhere_keeps_the_wavelength_of_its_energy():
+    columns = {"TIME": [1.0], "ENERGY": [1239.841984], "TG_M": [1], "TG_MLAM": [0.0]}
+    _, _, photons = rows(event_source(columns, good_times((0, 9)), INSTRUME="ACIS"))
+    assert (photons[0]["wavelength_nm"], photons[0]["wavelength_source"]) == (1.0, "energy")
+
+
+@pytest.mark.parametrize(("columns", "has"), [({"X": [1.0], "Y": [1.0]}, True), ({"X": [1.0]}, False), ({}, False)])
+def test_a_position_is_two_columns(columns, has):
+    about, _, _ = rows(event_source({"TIME": [1.0], **columns}, good_times((0, 9))))
+    assert about["has_position"] is has
+
+
 def test_channels_outside_their_stated_range_mean_nothing():
     header = {"TTYPE1": "TIME", "TTYPE2": "PI", "TLMIN2": 30, "TLMAX2": 1500, "TELESCOP": "NICER", "INSTRUME": "XTI"}
-    _, _, photons = rows(event_source({"TIME": [1.0, 2.0, 3.0], "PI": [29, 30, 1501]}, good_times((0, 9)), **header))
-    assert [p["energy_ev"] for p in photons] == [None, 300.0, None]
+    columns = {"TIME": [1.0, 2.0, 3.0, 4.0], "PI": [29, 30, 1500, 1501]}
+    _, _, photons = rows(event_source(columns, good_times((0, 9)), **header))
+    assert [p["energy_ev"] for p in photons] == [None, 300.0, 15000.0, None]
 
 
 def test_an_empty_list_is_an_observation_without_photons():
     about, _, photons = rows(event_source({"TIME": np.empty(0)}, good_times((0, 9))))
     assert (about["n_photons"], about["good_time_s"], photons) == (0, 9.0, [])
+
+
+def test_a_chip_without_good_time_takes_none_from_the_others():
+    source = event_source({"TIME": [1.0, 1.0], "CCD_ID": [0, 4]}, good_times((0, 9), CCD_ID=0))
+    about, _, photons = rows(source)
+    assert [p["is_good_time"] for p in photons] == [True, False]
+    assert about["good_time_s"] == 9.0
+    nowhere, _, _ = rows(event_source({"TIME": [1.0], "CCD_ID": [4]}, good_times((0, 9), CCD_ID=0)))
+    assert nowhere["good_time_s"] == 0.0
 
 
 def test_a_file_without_photons_is_refused_by_what_it_has(data):

@@ -29,7 +29,9 @@ def test_acis_keeps_the_asca_grades():
     assert grade[is_good_grade(grade, "CHANDRA", "ACIS")].tolist() == [0, 2, 3, 4, 6]
 
 
-@pytest.mark.parametrize(("who", "most"), [(("NuSTAR", "FPMA"), 26), (("XMM", "EPN"), 4), (("XMM", "EMOS2"), 12)])
+@pytest.mark.parametrize(("who", "most"), [
+    (("NuSTAR", "FPMA"), 26), (("XMM", "EPN"), 4), (("XMM", "EMOS2"), 12), (("SWIFT", "XRT"), 12),
+])  # fmt: skip
 def test_other_grades_are_good_up_to_a_limit(who, most):
     assert is_good_grade(np.arange(40), *who).sum() == most + 1
 
@@ -39,10 +41,24 @@ def test_an_instrument_without_a_rule_has_no_bad_grade_and_an_unknown_grade_is_n
     assert not is_good_grade(np.ma.masked_array([0], [True]), "CHANDRA", "ACIS").any()
 
 
+def test_a_grade_that_is_no_number_is_unknown_and_a_list_will_do():
+    assert is_good_grade([0.0, np.nan, np.inf, 2.5], "CHANDRA", "ACIS").tolist() == [True, False, False, False]
+    assert is_good_grade([[0], [7]], "CHANDRA", "ACIS").tolist() == [[True], [False]]
+    with pytest.raises(ValueError, match="found <U1, expected bool, int or float"):
+        is_good_grade(["0"], "CHANDRA", "HRC")
+
+
 def test_any_status_bit_tells_against_a_chandra_event_and_only_three_against_a_nicer_one():
     bits = np.array([0, 1, 24, 1 << 31])
     assert is_good_status(bits, "CHANDRA", "ACIS").tolist() == [True, False, False, False]
     assert is_good_status(bits, "NICER", "XTI").tolist() == [True, False, True, True]
+
+
+@pytest.mark.parametrize("who", [("SWIFT", "XRT"), ("NICER", "XTI")])
+def test_an_unknown_status_is_not_good_whatever_the_rule(who):
+    assert is_good_status(np.ma.masked_array([8, 8], [False, True]), *who).tolist() == [True, False]
+    assert is_good_status([8.0, np.nan], *who).tolist() == [True, False]
+    assert not is_good_status([0], *who, first_bit=1).any()
 
 
 @pytest.mark.parametrize("name", GOLDEN_LISTS)

@@ -11,4 +11,6 @@ __all__ = ["prove_the_filters", "prove_the_first_pipeline_on_real_photons", "pro
 
 def prove_the_readers(folder: Path) -> Iterator[Criterion]:
     yield passing("every real file decodes as an independent reader does; damaged ones are told", "tests/readers")
-    yield passing("instants of every time scale equal Astropy's", "tests/test_times.py")
+    yield passing(
+        "instants of every time scale and clock equal Astropy's", "tests/test_times.py", "tests/test_clocks.py"
+    )
