@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from lake.errors import SchemaError
+from lake.source import Coded
 
 IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
@@ -130,6 +131,8 @@ def _as_arrow(values: Any, n: int) -> pa.Array:
         return values.combine_chunks() if values.num_chunks != 1 else values.chunk(0)
     if isinstance(values, pa.Array):
         return values
+    if isinstance(values, Coded):
+        return pa.DictionaryArray.from_arrays(values.index, list(values.kinds)).cast(pa.string())
     if isinstance(values, str | bytes) or not hasattr(values, "__len__"):
         return pa.repeat(pa.scalar(values.item() if isinstance(values, np.generic) else values), n)
     if isinstance(values, np.ma.MaskedArray):

@@ -11,6 +11,23 @@ from lake.errors import SourceError
 
 
 @dataclass(frozen=True)
+class Coded:
+    """Texts of a few kinds, many rows of them.
+
+    Attributes
+    ----------
+    kinds : the texts there are.
+    index : which of them each row has, integer, shape (n,).
+    """
+
+    kinds: tuple[str, ...]
+    index: NDArray[np.int8]
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+
+@dataclass(frozen=True)
 class Part:
     """One table or image of a file: an HDU, the record variables of a CDF, the frames of a PGM stream.
 

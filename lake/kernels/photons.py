@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from lake.kernels.energies import CHANNELS, channel_energy, grating_wavelength, wavelength
 from lake.kernels.good_times import ANY_DETECTOR, GoodTimes, common_good_times, is_good_time
 from lake.kernels.values import Flags, Floats, floats, of_instrument, whole
+from lake.source import Coded
 
 # Highest grade or pattern of a photon, rather than of a particle, or the set of them. Sources, in order: Chandra
 # Proposers' Observatory Guide ch. 6 (the ASCA set); XMM-Newton SAS Users Guide, event selection; NuSTAR Data Analysis
@@ -245,22 +246,20 @@ def _energy(events: EventList) -> Floats:
     return energy
 
 
-def _wavelengths(events: EventList, energy: Floats) -> tuple[Floats, str | NDArray[np.str_]]:
+def _wavelengths(events: EventList, energy: Floats) -> tuple[Floats, Coded]:
     """Wavelengths [nm], dispersed where there is a grating, and where each is from."""
     given = events.columns
     length = wavelength(energy)
-    origin = "energy" if "energy_ev" in given else "pi"
-    source: str | NDArray[np.str_] = origin if length.size and not np.isnan(length).any() else "none"
-    if not np.isnan(length).all() and source == "none":
-        source = np.where(np.isnan(length), "none", origin)
-    if "order" not in given or not {"m_lambda_angstrom", "lambda_angstrom"} & set(given):
-        return length, source
-    product = given.get("m_lambda_angstrom")
-    if product is None:
-        product = floats(given["lambda_angstrom"]) * floats(given["order"])
-    by_grating = grating_wavelength(product, given["order"])
-    found = by_grating > 0
-    return np.where(found, by_grating, length), np.where(found, "grating", source)
+    kinds = ("none", "energy" if "energy_ev" in given else "pi", "grating")
+    source = (~np.isnan(length)).astype(np.int8)
+    if "order" in given and {"m_lambda_angstrom", "lambda_angstrom"} & set(given):
+        product = given.get("m_lambda_angstrom")
+        if product is None:
+            product = floats(given["lambda_angstrom"]) * floats(given["order"])
+        by_grating = grating_wavelength(product, given["order"])
+        found = by_grating > 0
+        length[found], source[found] = by_grating[found], kinds.index("grating")
+    return length, Coded(kinds, source)
 
 
 def _wavelength_note(events: EventList, has_energy: bool) -> str | None:
@@ -278,8 +277,14 @@ def _nanoseconds(events: EventList) -> NDArray[Any]:
     """Nanoseconds since the epoch, exact to the stored time's own digits; masked where there is no time."""
     # Whole seconds are summed apart from fractions, whose last digits they would take.
     second, zero_second = np.floor(events.time_s), np.floor(events.time_zero_s)
-    since = second - (events.epoch_s - zero_second)
-    held = np.abs(since) < 2.0**62 / 1e9
-    part = np.where(held, events.time_s - second, 0.0) + (events.time_zero_s - zero_second)
-    whole_ns = np.where(held, since, 0.0).astype(np.int64) * 1_000_000_000
-    return np.ma.masked_array(whole_ns + np.rint(part * 1e9).astype(np.int64), ~held)
+    part = events.time_s - second
+    part += events.time_zero_s - zero_second
+    second -= events.epoch_s - zero_second
+    held = np.abs(second) < 2.0**62 / 1e9
+    if not held.all():
+        second[~held], part[~held] = 0.0, 0.0
+    part *= 1e9
+    since = second.astype(np.int64)
+    since *= 1_000_000_000
+    since += np.rint(part, out=part).astype(np.int64)
+    return np.ma.masked_array(since, ~held)
