@@ -137,7 +137,7 @@ def test_the_lock_names_no_index_and_hashes_everything():
     assert all(line.endswith("\\") for line in pinned)
 
 
-LONGEST = {"flows": 400, "lake": 400, "schemas": 400, "sql": 80, "tests": 600}
+LONGEST = {"flows": 400, "lake": 400, "schemas": 400, "sql": 80, "tests": 400}
 SCREEN = 50
 
 

@@ -23,7 +23,7 @@ from tests.proofs import Criterion, passing
 
 FILES, ROWS = 200, 5000
 TOYS = 12
-INTEROP, DISTRIBUTED = "tests/test_interop.py", "tests/test_distributed.py"
+INTEROP, DISTRIBUTED = "tests/interop", "tests/test_distributed.py"
 
 
 def prove_delta_by_reference(folder: Path) -> Iterator[Criterion]:

@@ -55,7 +55,11 @@ def prove_that_a_decoder_that_dies_harms_one_file(folder: Path) -> Iterator[Crit
         seconds = time.perf_counter() - started
         yield Criterion("a killed child is told at once", f"{verdict}, {seconds:.2f} s", "SIGKILL" in verdict)
     yield passing(
-        "contents unchanged on the way, no folder left, no worker lost", "tests/safety/test_child.py", "-m", "not slow"
+        "contents unchanged on the way, no folder left, no worker lost",
+        "tests/safety/test_child.py",
+        "tests/safety/test_parcels.py",
+        "-m",
+        "not slow",
     )
 
 
