@@ -39,7 +39,7 @@ def sql(snapshot: Snapshot, storage: Storage, text: str, params: Mapping[str, An
     QueryError
         It names what isn't there, or DuckDB cannot answer it.
     """
-    given = {name: _plain(value) for name, value in (params or {}).items()}
+    given = {name: plain(value) for name, value in (params or {}).items()}
     return _asked(snapshot, storage, text, given, mentioned(text, snapshot))
 
 
@@ -67,6 +67,26 @@ def _asked(
 
 
 def _rows(con: duckdb.DuckDBPyConnection, text: str, given: Mapping[str, Any]) -> pa.Table:
+    statement = checked_parameters(con, text, given)
+    if statement.type == duckdb.StatementType.SELECT:
+        found: pa.Table = con.sql(text, params=dict(given) or None).to_arrow_table()
+        return found
+    if statement.type.name in CHANGES:
+        raise QueryError(f"{statement.type.name}: SQL only asks; a lake is changed by its pipelines", "lake run")
+    con.execute(text, dict(given) or None)
+    rows, names = con.fetchall(), [column[0] for column in con.description or ()]
+    columns = [pa.array([str(v) if v is not None else None for v in c]) for c in zip(*rows, strict=True)]
+    return pa.table(dict(zip(names, columns or [pa.array([], pa.string())] * len(names), strict=True)))
+
+
+def checked_parameters(con: duckdb.DuckDBPyConnection, text: str, given: Mapping[str, Any]) -> duckdb.Statement:
+    """The one statement of a text, which takes just these parameters.
+
+    Raises
+    ------
+    QueryError
+        There are more statements or none, or a parameter is unknown or missing.
+    """
     statements = con.extract_statements(text)
     if len(statements) != 1:
         raise QueryError(f"{len(statements)} statements found, expected one")
@@ -76,15 +96,7 @@ def _rows(con: duckdb.DuckDBPyConnection, text: str, given: Mapping[str, Any]) -
             raise unknown(f"no parameter ${name} in the statement", name, wanted)
     if missing := sorted(wanted - set(given)):
         raise QueryError(f"missing {', '.join(f'${n}' for n in missing)}", f"--param {missing[0]}=")
-    if statements[0].type == duckdb.StatementType.SELECT:
-        found: pa.Table = con.sql(text, params=dict(given) or None).to_arrow_table()
-        return found
-    if statements[0].type.name in CHANGES:
-        raise QueryError(f"{statements[0].type.name}: SQL only asks; a lake is changed by its pipelines", "lake run")
-    con.execute(text, dict(given) or None)
-    rows, names = con.fetchall(), [column[0] for column in con.description or ()]
-    columns = [pa.array([str(v) if v is not None else None for v in c]) for c in zip(*rows, strict=True)]
-    return pa.table(dict(zip(names, columns or [pa.array([], pa.string())] * len(names), strict=True)))
+    return statements[0]
 
 
 def query(lake: "Lake", name: str, /, *, chain: Sequence[str] | None = None, **params: Any) -> Answer:
@@ -200,7 +212,7 @@ def _test(column: str, kind: pa.DataType, wanted: Wanted, given: list[Any]) -> s
     return " and ".join(tests)
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """A value as DuckDB binds it: no NumPy scalar, and an instant in UTC without a zone, as the lake keeps them."""
     value = value.item() if hasattr(value, "item") else value
     return utc(value) if isinstance(value, datetime) else value

@@ -6,7 +6,7 @@ import re
 import tempfile
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, Protocol
 
 import duckdb
 import pyarrow as pa
@@ -16,7 +16,6 @@ from lake.log import Piece, Snapshot
 from lake.parameters import Parameter
 from lake.relations import SQL_TYPES, Relation, inner_first, literal, relations, tokens
 from lake.schema import Table
-from lake.storage import Storage
 
 log = logging.getLogger(__name__)
 OWN = "lake"
@@ -49,9 +48,20 @@ def sql_type(kind: pa.DataType) -> str:
     return TYPES[kind]
 
 
-def opened(storage: Storage | None = None) -> duckdb.DuckDBPyConnection:
+class Files(Protocol):
+    """What views need of a storage."""
+
+    def url(self, name: str) -> str:
+        """What DuckDB opens to get the bytes of a name."""
+
+    @property
+    def filesystem(self) -> Any:
+        """The fsspec file system behind it; None for a local folder."""
+
+
+def opened(storage: Files | None = None, config: Mapping[str, Any] = CLOSED) -> duckdb.DuckDBPyConnection:
     """An empty database in memory that downloads nothing, able to read the storage."""
-    con = duckdb.connect(config=CLOSED)
+    con = duckdb.connect(config=dict(config))
     con.execute("set enable_progress_bar = false")
     if storage is not None and storage.filesystem is not None:
         con.register_filesystem(storage.filesystem)
@@ -60,10 +70,11 @@ def opened(storage: Storage | None = None) -> duckdb.DuckDBPyConnection:
 
 def connect(
     snapshot: Snapshot,
-    storage: Storage,
+    storage: Files,
     *,
     only: Collection[str] | None = None,
     pieces: Mapping[str, Sequence[Piece]] | None = None,
+    config: Mapping[str, Any] = CLOSED,
 ) -> duckdb.DuckDBPyConnection:
     """A database in memory that shows a snapshot; rows come in the order of the files.
 
@@ -71,8 +82,9 @@ def connect(
     ----------
     only : qualified names of the tables and relations that are wanted, with what they read; None makes all.
     pieces : the files to read of a table; of those left out, all.
+    config : DuckDB's settings.
     """
-    con = opened(storage)
+    con = opened(storage, config)
     if only is None or any(name.startswith(f"{OWN}.") for name in only):
         from lake.own_tables import own_tables
 
@@ -200,7 +212,7 @@ def _columns(snapshot: Snapshot, table: str) -> Sequence[Any]:
     return list(SCHEMAS[table.partition(".")[2]])
 
 
-def files_select(table: Table, pieces: Sequence[Piece], storage: Storage, columns: Sequence[str] = ()) -> str:
+def files_select(table: Table, pieces: Sequence[Piece], storage: Files, columns: Sequence[str] = ()) -> str:
     """A select of the declared columns over files: those a file lacks are null, narrower types are cast."""
     wanted = [c for c in table.columns if not columns or c.name in columns]
     groups: dict[tuple[tuple[str, str], ...], list[str]] = {}
@@ -243,6 +255,10 @@ def mentioned(text: str, snapshot: Snapshot) -> set[str] | None:
     for found in re.finditer(r"[a-z_]\w*(?:\.[a-z_]\w*)+", plain):
         parts = found[0].split(".")
         words |= {".".join(pair) for pair in pairwise(parts)}
-    names = words & known
+    return with_inputs(words & known, snapshot)
+
+
+def with_inputs(names: Collection[str], snapshot: Snapshot) -> set[str]:
+    """These tables and relations, and the tables that the relations read."""
     made = plans(relations(), snapshot, [n for n in names if n in relations()])
-    return names | {t for p in made.values() for t in p.tables}
+    return {*names, *(t for p in made.values() for t in p.tables)}

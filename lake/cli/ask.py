@@ -23,6 +23,9 @@ def add(commands: Commands) -> None:
     )
     parser.add_argument("text", nargs="?", metavar="SQL", help="a statement, or - to read it from stdin")
     parser.add_argument("-f", "--file", metavar="FILE", help="read the statement from a file")
+    parser.add_argument(
+        "--untrusted", action="store_true", help="a stranger's statement: one select, 30 s, 2 GiB, 100,000 rows at most"
+    )
     for options in (parametrised, pins, answers):
         options(parser)
     parser = commands.add(
@@ -41,7 +44,12 @@ def add(commands: Commands) -> None:
 def sql(session: Session, args: Namespace) -> int:
     """`lake sql`."""
     text = _statement(args)
-    answer = session.lake(args.at).sql(text, **pairs(args.param))
+    lake, params = session.lake(args.at), pairs(args.param)
+    if args.untrusted:
+        from lake import untrusted
+
+        return _told(session, args, untrusted.sql(lake, text, params))
+    answer = lake.sql(text, **params)
     return _told(session, args, answer)
 
 

@@ -1,0 +1,406 @@
+"""What strangers may try in SQL, and what they may ask: each statement with a name.
+
+In a text, `{root}` is the lake's folder, `{piece}` the name of one of its files from there, `{outside}` a folder beside the
+lake that holds a secret in several formats, `{new}` a path beside it where nothing is.
+"""
+
+from typing import NamedTuple
+
+
+class Statement(NamedTuple):
+    """A statement and the number of SAFETY.md §8 that it belongs to; 0 where it is an addition."""
+
+    number: int
+    name: str
+    text: str
+
+
+READS = [
+    Statement(53, "read_text of a secret", "from read_text('{outside}/secret.txt')"),
+    Statement(53, "read_text of the lake's own head", "select content from read_text('{root}/lake.json')"),
+    Statement(53, "read_text of the log", "select content from read_text('{root}/log/*')"),
+    Statement(53, "read_text through the lake's file system", "select content from read_text('lake://lake.json')"),
+    Statement(53, "read_text of a list of files", "from read_text(['{outside}/secret.txt', '{outside}/secret.csv'])"),
+    Statement(54, "read_blob of a secret", "select content::varchar from read_blob('{outside}/secret.txt')"),
+    Statement(54, "read_blob of a lake file", "select size from read_blob('lake://{piece}')"),
+    Statement(55, "read_csv of a secret", "from read_csv('{outside}/secret.csv')"),
+    Statement(55, "read_csv_auto of a secret", "from read_csv_auto('{outside}/secret.csv', header = false)"),
+    Statement(55, "read_csv of passwords", "from read_csv('/etc/passwd', sep = ':', header = false)"),
+    Statement(56, "read_json of a secret", "from read_json('{outside}/secret.json')"),
+    Statement(56, "read_json_auto of a secret", "from read_json_auto('{outside}/secret.json')"),
+    Statement(56, "read_ndjson_objects of a secret", "from read_ndjson_objects('{outside}/secret.json')"),
+    Statement(57, "sniff_csv of a secret", "from sniff_csv('{outside}/secret.csv')"),
+    Statement(58, "glob of a folder", "from glob('{outside}/*')"),
+    Statement(58, "glob of the root", "from glob('/*')"),
+    Statement(59, "read_parquet of a secret", "from read_parquet('{outside}/secret.parquet')"),
+    Statement(59, "parquet_scan of a secret", "from parquet_scan('{outside}/secret.parquet')"),
+    Statement(59, "parquet_metadata of a secret", "from parquet_metadata('{outside}/secret.parquet')"),
+    Statement(59, "parquet_schema of a secret", "from parquet_schema('{outside}/secret.parquet')"),
+    Statement(59, "parquet_kv_metadata of a lake file", "from parquet_kv_metadata('lake://{piece}')"),
+    Statement(
+        59,
+        "read_parquet with its row numbers",
+        "select file_row_number, filename from read_parquet('{outside}/secret.parquet', file_row_number = true)",
+    ),
+    Statement(60, "replacement scan of a Parquet file", "from '{outside}/secret.parquet'"),
+    Statement(60, "replacement scan of a CSV file", "select * from '{outside}/secret.csv'"),
+    Statement(60, "replacement scan of a quoted identifier", 'from "{outside}/secret.csv"'),
+    Statement(60, "replacement scan in a subquery", "select (select count(*) from '{outside}/secret.csv')"),
+    Statement(
+        60,
+        "replacement scan in a CTE of the same name",
+        """with "{outside}/secret.csv" as (from '{outside}/secret.csv') from "{outside}/secret.csv" """,
+    ),
+    Statement(
+        61, "macro over a file", "create macro leak() as table from read_text('{outside}/secret.txt'); from leak()"
+    ),
+    Statement(62, "prepared read", "prepare leak as from read_text('{outside}/secret.txt'); execute leak"),
+    Statement(63, "query() of a read", "from query('from read_text(''{outside}/secret.txt'')')"),
+    Statement(63, "query_table() of a file", "from query_table('{outside}/secret.csv')"),
+    Statement(
+        63,
+        "json_execute_serialized_sql",
+        "from json_execute_serialized_sql(json_serialize_sql('from read_text(''{outside}/secret.txt'')'))",
+    ),
+    Statement(64, "symbolic link in the lake", "from read_text('{root}/link.txt')"),
+    Statement(64, "symbolic link by the lake's file system", "from read_text('lake://link.txt')"),
+    Statement(65, "parent folder from the lake", "from read_text('{root}/../outside/secret.txt')"),
+    Statement(65, "parent folder by the lake's file system", "from read_text('lake://../outside/secret.txt')"),
+    Statement(65, "parent folder from a lake file", "from read_text('lake://{piece}/../../../../outside/secret.txt')"),
+    Statement(66, "environment of the process", "select content from read_text('/proc/self/environ')"),
+    Statement(66, "open files of the process", "from glob('/proc/self/fd/*')"),
+    Statement(66, "standard input", "from read_csv('/dev/stdin')"),
+    Statement(
+        67, "view on a foreign file", "create view leak as from read_parquet('{outside}/secret.parquet'); from leak"
+    ),
+    Statement(68, "http", "from read_csv('http://127.0.0.1:9/secret.csv')"),
+    Statement(69, "s3", "from read_parquet('s3://bucket/secret.parquet')"),
+    Statement(70, "file URL", "from read_csv('file://{outside}/secret.csv')"),
+    Statement(71, "environment variable", "select getenv('SECRET_TOKEN')"),
+    Statement(72, "settings", "from duckdb_settings()"),
+    Statement(72, "settings as a view", "from pg_catalog.pg_settings"),
+    Statement(72, "one setting", "select current_setting('allowed_paths')"),
+    Statement(72, "one setting of a schema", "select main.current_setting('home_directory')"),
+    Statement(73, "secrets", "from duckdb_secrets()"),
+    Statement(74, "text of the views", "select sql from duckdb_views()"),
+    Statement(74, "text of the views by the standard's name", "select view_definition from information_schema.views"),
+    Statement(
+        74,
+        "text of a view by PostgreSQL's name",
+        "select pg_get_viewdef(oid) from pg_catalog.pg_class where relname = 'counts'",
+    ),
+    Statement(75, "variable of this program", "from secret_rows"),
+    Statement(75, "SQLite's catalogue", "from sqlite_master"),
+    Statement(76, "DuckDB database file", "attach '{root}/catalog.duckdb' as stolen; from stolen.lake.commits"),
+    Statement(76, "read_duckdb of the catalogue", "from read_duckdb('{root}/catalog.duckdb')"),
+]
+
+WRITES = [
+    Statement(77, "COPY to a new file", "copy (select 1) to '{new}.csv'"),
+    Statement(77, "COPY over a lake file", "copy (select 1 as i) to '{root}/{piece}' (format parquet)"),
+    Statement(
+        77, "COPY over a lake file by its file system", "copy (select 1 as i) to 'lake://{piece}' (format parquet)"
+    ),
+    Statement(77, "COPY over the head", "copy (select 1) to '{root}/lake.json' (format json)"),
+    Statement(77, "COPY in partitions", "copy (select 1 as a, 2 as b) to '{new}' (format csv, partition_by (a))"),
+    Statement(
+        77,
+        "COPY in partitions below a name like the file system's",
+        "copy (select 1 as a, 2 as b) to 'lake:/made' (format csv, partition_by (a))",
+    ),
+    Statement(77, "COPY a file a thread", "copy (select 1 as a) to '{new}' (format csv, per_thread_output)"),
+    Statement(77, "COPY of a table", "copy toy.counts to '{new}.csv'"),
+    Statement(
+        78,
+        "COPY without a temporary file",
+        "copy (select 1 as i) to '{root}/{piece}' (format parquet, use_tmp_file false)",
+    ),
+    Statement(
+        78,
+        "COPY without a temporary file by the lake's file system",
+        "copy (select 1 as i) to 'lake://{piece}' (format parquet, use_tmp_file false)",
+    ),
+    Statement(79, "COPY in a CTE", "with x as (copy (select 1) to '{new}.csv') select * from x"),
+    Statement(79, "COPY in a CTE of a CTE", "with y as (with x as (copy (select 1) to '{new}.csv') from x) from y"),
+    Statement(79, "COPY in a CTE of a subquery", "select (with x as (copy (select 1) to '{new}.csv') select 1)"),
+    Statement(
+        80, "INSERT in a CTE", "with x as (insert into lake.commits (number) values (99) returning *) select * from x"
+    ),
+    Statement(80, "UPDATE in a CTE", "with x as (update lake.commits set number = 99 returning *) select * from x"),
+    Statement(80, "DELETE in a CTE", "with x as (delete from lake.commits returning *) select * from x"),
+    Statement(80, "INSERT", "insert into lake.commits (number) values (99)"),
+    Statement(81, "EXPLAIN ANALYZE COPY", "explain analyze copy (select 1) to '{new}.csv'"),
+    Statement(81, "EXPLAIN ANALYZE", "explain analyze select count(*) from toy.counts"),
+    Statement(82, "EXPORT", "export database '{new}'"),
+    Statement(82, "EXPORT below a name like the file system's", "export database 'lake:/../made'"),
+    Statement(82, "EXPORT by the lake's file system", "export database 'lake:///made'"),
+    Statement(82, "IMPORT", "import database '{outside}'"),
+    Statement(83, "ATTACH a new file", "attach '{new}.duckdb' as made; create table made.t as select 1"),
+    Statement(83, "ATTACH by the lake's file system", "attach 'lake://made.duckdb' as made"),
+    Statement(83, "ATTACH in memory", "attach ':memory:' as more; create table more.t as select 1"),
+    Statement(84, "spill folder", "set temp_directory = '{new}'"),
+    Statement(85, "catalogue file", "copy (select 1) to '{root}/catalog.duckdb' (format csv)"),
+    Statement(
+        85, "catalogue file attached to write", "attach '{root}/catalog.duckdb' as c; create table c.t as select 1"
+    ),
+    Statement(86, "INSTALL", "install httpfs"),
+    Statement(86, "INSTALL from a folder", "install made from '{outside}'"),
+    Statement(87, "LOAD", "load httpfs"),
+    Statement(87, "LOAD of a library", "load '{outside}/secret.txt'"),
+    Statement(88, "SET", "set enable_external_access = true; from read_text('{outside}/secret.txt')"),
+    Statement(88, "SET of the paths", "set allowed_directories = ['/']"),
+    Statement(88, "RESET of the lock", "reset lock_configuration"),
+    Statement(88, "SET GLOBAL", "set global memory_limit = '100GB'"),
+    Statement(88, "SET VARIABLE", "set variable x = (select content from read_text('{outside}/secret.txt'))"),
+    Statement(88, "USE", "use information_schema"),
+    Statement(89, "PRAGMA", "pragma database_list"),
+    Statement(
+        89, "PRAGMA that writes a profile", "pragma profiling_output = '{new}.json'; pragma enable_profiling; select 1"
+    ),
+    Statement(89, "PRAGMA as a function", "call pragma_database_size()"),
+    Statement(90, "log to files", "call enable_logging(storage = 'file', storage_path = '{new}')"),
+    Statement(90, "line in the log", "select write_log('canary', level := 'error')"),
+    Statement(90, "CREATE TABLE", "create table made as select 1"),
+    Statement(90, "CREATE VIEW over one of the lake's", "create or replace view toy.counts as select 1"),
+    Statement(90, "DROP", "drop view toy.counts"),
+    Statement(90, "CREATE SECRET", "create persistent secret made (type s3, key_id 'a', secret 'b')"),
+    Statement(90, "CHECKPOINT", "checkpoint"),
+    Statement(90, "VACUUM", "vacuum"),
+]
+
+MORE = [
+    Statement(0, "two statements", "select 1; select 2"),
+    Statement(0, "no statement", ""),
+    Statement(0, "a comment alone", "-- select 1"),
+    Statement(0, "second statement behind a comment", "select 1 /* ; */ ; copy (select 1) to '{new}.csv' --"),
+    Statement(0, "comment in a comment", "/* /* */ copy (select 1) to '{new}.csv' --*/"),
+    Statement(0, "SUMMARIZE", "summarize toy.counts"),
+    Statement(0, "SUMMARIZE of a file", "summarize '{outside}/secret.csv'"),
+    Statement(0, "DESCRIBE in a subquery", "select * from (describe select * from '{outside}/secret.csv')"),
+    Statement(0, "SHOW in a subquery", "select * from (show all tables)"),
+    Statement(0, "PIVOT that makes types", "pivot toy.counts on obs_id using sum(energy_kev)"),
+    Statement(0, "PIVOT of a file", "from '{outside}/secret.csv' pivot (count(*) for a in (1, 2))"),
+    Statement(0, "UNPIVOT of a file", "unpivot '{outside}/secret.csv' on a into name n value v"),
+    Statement(0, "TABLE of a file", 'table "{outside}/secret.csv"'),
+    Statement(0, "VALUES with a read", "values ((select content from read_text('{outside}/secret.txt')))"),
+    Statement(0, "function of a schema", "select system.main.current_setting('home_directory')"),
+    Statement(0, "table function of a schema", "from system.main.read_text('{outside}/secret.txt')"),
+    Statement(0, "four names whose middle one is left out", "select * from memory.main.duckdb_views.toy.counts"),
+    Statement(0, "a database before the lake's names", "from memory.toy.counts"),
+    Statement(0, "view of DuckDB's own by its schema", "from information_schema.tables"),
+    Statement(0, "view of DuckDB's own in capitals", "FROM DuckDB_Settings"),
+    Statement(
+        0, "CTE that takes its own name from DuckDB's", "with duckdb_views as (from duckdb_views) from duckdb_views"
+    ),
+    Statement(
+        0, "CTE in capitals with DuckDB's name", 'with "DUCKDB_TABLES" as (from "DUCKDB_TABLES") from duckdb_tables'
+    ),
+    Statement(
+        0, "CTE used out of its scope", "select (with sqlite_master as (select 1) select 1), * from sqlite_master"
+    ),
+    Statement(0, "Kelvin sign for a letter", "from \u212aa.commits, la\u212ae.commits"),
+    Statement(0, "full-width letters in a function", "select \uff47etenv('SECRET_TOKEN')"),
+    Statement(0, "escapes in an identifier", "select U&\"\\0067etenv\"('SECRET_TOKEN')"),
+    Statement(0, "a quoted function", "select \"current_setting\"('home_directory')"),
+    Statement(0, "a method call", "select 'home_directory'.current_setting()"),
+    Statement(0, "a chain of method calls", "select 'home'.concat('_directory').current_setting()"),
+    Statement(0, "function in a lambda", "select list_transform(['home_directory'], lambda x: current_setting(x))"),
+    Statement(0, "function in a comprehension", "select [current_setting(x) for x in ['home_directory']]"),
+    Statement(
+        0, "function in a window", "select sum(length(current_setting('home_directory'))) over () from toy.counts"
+    ),
+    Statement(0, "function in FILTER", "select count(*) filter (current_setting('threads') = 1) from toy.counts"),
+    Statement(0, "function in ORDER BY", "select 1 from toy.counts order by current_setting('threads')"),
+    Statement(0, "function in LIMIT", "select 1 from toy.counts limit current_setting('threads')::int"),
+    Statement(
+        0, "function in a sort within an aggregate", "select list(row_id order by getvariable('x')) from toy.counts"
+    ),
+    Statement(
+        0, "function in QUALIFY", "select 1 from toy.counts qualify row_number() over () < current_setting('threads')"
+    ),
+    Statement(
+        0, "function in a join's condition", "from toy.counts a join toy.counts b on current_setting('threads') = 1"
+    ),
+    Statement(0, "function in REPLACE", "select * replace (current_setting('threads') as obs_id) from toy.counts"),
+    Statement(
+        0,
+        "function in the list of a PIVOT",
+        "from toy.counts pivot (max(current_setting('threads')) for obs_id in ('a'))",
+    ),
+    Statement(0, "function in the argument of range", "from range(length(current_setting('home_directory')))"),
+    Statement(
+        0,
+        "subquery in the argument of range",
+        "from range((select length(content) from read_text('{outside}/secret.txt')))",
+    ),
+    Statement(
+        0,
+        "read in a lateral join",
+        "select * from toy.counts, lateral (select * from read_text('{outside}/secret.txt'))",
+    ),
+    Statement(0, "read in a positional join", "from toy.counts positional join '{outside}/secret.csv'"),
+    Statement(0, "read in an ASOF join", "from toy.counts a asof join '{outside}/secret.csv' b on a.row_id >= b.a"),
+    Statement(
+        0,
+        "read in a recursive CTE with keys",
+        "with recursive t(n) using key (n) as (select 1 union select a from '{outside}/secret.csv') from t",
+    ),
+    Statement(0, "read in a set operation by name", "select 1 as a union all by name from '{outside}/secret.csv'"),
+    Statement(0, "read in a sample", "from '{outside}/secret.csv' using sample 10 rows"),
+    Statement(0, "read below EXISTS", "select exists (from '{outside}/secret.csv')"),
+    Statement(0, "read at a time", "from '{outside}/secret.csv' at (version => 1)"),
+    Statement(0, "columns of a file by COLUMNS", "select columns(*) from '{outside}/secret.csv'"),
+    Statement(0, "table macro over a table's name", "from histogram('{outside}/secret.csv', 'a')"),
+    Statement(0, "macro of the lake in a stranger's schema", "from main.totals()"),
+    Statement(0, "SQL to a tree and back", "select json_deserialize_sql(json_serialize_sql('select 1'))"),
+    Statement(0, "plan of a read", "select json_serialize_plan('from read_text(''{outside}/secret.txt'')')"),
+    Statement(0, "states of aggregates from bytes", "select finalize('\\x00'::blob)"),
+    Statement(0, "inner functions", "select __internal_decompress_string(1::utinyint)"),
+    Statement(0, "sequence", "create sequence s; select nextval('s')"),
+    Statement(0, "the statement itself", "select current_query()"),
+    Statement(0, "seed of chance", "select setseed(0.5)"),
+    Statement(0, "rows of a test", "from test_all_types()"),
+    Statement(0, "scan of an address", "from arrow_scan(1, 2, 3)"),
+    Statement(0, "PREPARE of a select", "prepare p as select 1"),
+    Statement(0, "CALL", "call range(3)"),
+    Statement(
+        0, "MERGE", "merge into lake.tags using (select 1 as n) s on false when not matched then insert values ('x', 1)"
+    ),
+    Statement(0, "transaction", "begin; select 1"),
+    Statement(0, "EXPLAIN", "explain select 1"),
+]
+
+# These do no harm and may be answered or not.
+HARMLESS = [
+    Statement(
+        84,
+        "spill by sorting",
+        "select max(a) from (select range::varchar as a from range(3000000) order by hash(range))",
+    ),
+    Statement(0, "schemas as types", "select 1::main.secret"),
+    Statement(0, "a number too deep", "select " + "(" * 3000 + "1" + ")" * 3000),
+    Statement(0, "functions of functions", "select " + "abs(" * 3000 + "1" + ")" * 3000),
+    Statement(0, "lists of lists", "select " + "[" * 900 + "1" + "]" * 900),
+    Statement(0, "half a character", "select '\ud800'"),
+    Statement(0, "a zero byte", "select 'a\x00b'"),
+]
+
+# What may take as long and as much as it likes.
+CHAIN = ", ".join(f"t{n} as (select a.x from t{n - 1} a, t{n - 1} b)" for n in range(1, 26))
+COSTS = [
+    Statement(91, "cross join", "select sum(a.range * b.range) from range(10000000) a, range(10000000) b"),
+    Statement(92, "repeat", "select length(repeat('x', 4000000000))"),
+    Statement(93, "range in a list", "select sum(list_sum(range(2000000000)))"),
+    Statement(93, "range as a table", "select sum(sin(range)) from range(1000000000000)"),
+    Statement(94, "recursion", "with recursive t(n) as (select 1::hugeint union all select n + 1 from t) select max(n) from t"),
+    Statement(95, "levenshtein", "select levenshtein(string_agg('a'), string_agg('b')) from range(1000000)"),
+    Statement(96, "chain of CTEs", f"with t0 as (select range as x from range(2)), {CHAIN} select count(*) from t25"),
+    Statement(97, "many rows", "from range(1000000000)"),
+    Statement(97, "long values", "select string_agg('0123456789') as s from range(5000000)"),
+    Statement(0, "sleep", "select sleep_ms(100000)"),
+    Statement(0, "lpad", "select length(lpad('x', 2000000000, 'y'))"),
+    Statement(0, "doubling", "with " + ", ".join(
+        [f"d{n} as (select s || s as s from d{n - 1})" if n else "d0 as (select string_agg(range) as s from range(100000))"
+         for n in range(16)]) + " select length(s) from d15"),
+    Statement(0, "width of a format", "select length(format('{:>2000000000}', 'x'))"),
+    Statement(0, "width of printf", "select length(printf('%2000000000d', 1))"),
+    Statement(0, "list of lists", "select len(list_transform(range(100000), lambda x: range(100000)))"),
+    Statement(0, "list of everything", "select len(list(range)) from range(1000000000)"),
+    Statement(0, "resized list", "select len(list_resize([1], 2000000000))"),
+    Statement(0, "bits", "select length(bitstring('1', 2000000000))"),
+    Statement(0, "text of everything", "select length(string_agg(range::varchar)) from range(1000000000)"),
+    Statement(0, "JSON of everything", "select length(json_group_array(range)::varchar) from range(500000000)"),
+    Statement(0, "regular expression", "select regexp_matches(string_agg('a'), '(a?){1000}(a*)*b') from range(3000000)"),
+    Statement(0, "repetitions of a regular expression", "select regexp_replace(string_agg('aa'), '(.*)', '\\1\\1\\1\\1', 'g') from range(20000000)"),
+    Statement(0, "sort of everything", "select max(a) from (select hash(range) as a from range(300000000) order by 1)"),
+    Statement(0, "distinct of everything", "select count(distinct hash(range)) from range(1000000000)"),
+    Statement(0, "window over everything", "select max(s) from (select sum(range) over (order by hash(range)) as s from range(1000000000))"),
+    Statement(0, "many columns", "select " + ", ".join(f"a.{c}" for c in ["row_id"] * 9000) + " from toy.counts a, range(100000)"),
+    Statement(0, "product of unnested lists", "select count(*) from (select unnest(range(100000)) from range(100000))"),
+    Statement(0, "factors of a power", "select sum(x) from (select (2::hugeint ** 100)::varchar.length() as x from range(1000000000))"),
+    Statement(0, "reduce", "select list_reduce(range(100000000), lambda a, b: a + b)"),
+    Statement(0, "samples of everything", "select count(*) from (from range(100000000000) using sample reservoir(10000000 rows))"),
+    Statement(0, "recursion with keys",
+              "with recursive t(k, n) using key (k) as (select 1, 1::hugeint union all select k, n + 1 from t) select max(n) from t"),
+]  # fmt: skip
+
+# What a scientist asks, every answer ordered.
+PERMITTED = [
+    "select * from toy.counts order by all",
+    "from toy.counts order by obs_id, row_id",
+    "FROM TOY.COUNTS ORDER BY ALL",
+    'from "toy"."counts" order by all',
+    "table toy.counts order by all",
+    "from lake.commits",
+    "select number, reason from lake.commits order by number desc limit 1",
+    "select name, unit from lake.columns where dataset = 'toy.counts' order by name",
+    "select dataset, sum(n_rows) as n from lake.files group by dataset order by dataset",
+    "select parse_filename(uri) as file from lake.sources order by file",
+    "from lightlane.events order by all",
+    "select obs_id, bin_start_s, n_photons from lightlane.light_curves order by all",
+    "from lightlane.light_curves(bin_s := 20) order by all",
+    "select count(*) from lightlane.wavelength_binned_events(n_bins := 10)",
+    "from lightlane.fig_spectrum order by all",
+    "select obs_id, count(*) as n, avg(energy_kev) as mean from toy.counts group by all order by all",
+    "select obs_id, row_id, row_number() over (partition by obs_id order by energy_kev desc) as place from toy.counts order by all",
+    "select *, lag(energy_kev, 1, 0) over w as before from toy.counts window w as (partition by obs_id order by row_id) order by all",
+    "select obs_id, sum(energy_kev) over (order by row_id rows between 2 preceding and current row exclude ties) as s from toy.counts order by all",
+    "select obs_id, row_id from toy.counts qualify rank() over (partition by obs_id order by energy_kev desc) = 1 order by all",
+    "select a.row_id, b.energy_kev from toy.counts a asof join toy.counts b on a.obs_id = b.obs_id and a.row_id >= b.row_id order by all",
+    "select a.row_id from toy.counts a semi join lake.commits c on a.row_id = c.number order by all",
+    "select a.row_id from toy.counts a anti join lake.commits c on a.row_id = c.number order by all",
+    "from toy.counts natural join (select distinct obs_id from toy.counts) order by all",
+    "from (select obs_id, row_id from toy.counts) pivot (count(*) for obs_id in ('a', 'b')) order by all",
+    "unpivot (select row_id, energy_kev, row_id * 2.0 as twice from toy.counts) on energy_kev, twice into name n value v order by all",
+    "with bright as (from toy.counts where energy_kev > 1), few as (from bright limit 3) select count(*) from few",
+    "with x as materialized (select 1 as a) select * from x, x as y",
+    "with recursive t(n) as (select 1 union all select n + 1 from t where n < 10) select sum(n) from t",
+    "with recursive t(k, n) using key (k) as (select 1, 1 union select k, n + 1 from t where n < 5) from t",
+    "select histogram(row_id) from toy.counts",
+    "select quantile_cont(energy_kev, [0.16, 0.5, 0.84]) as q, median(energy_kev) as m, mad(energy_kev) as d from toy.counts",
+    "select approx_quantile(energy_kev, 0.5) > 0 as a, stddev_samp(energy_kev) > 0 as s from toy.counts",
+    "select arg_max(row_id, energy_kev) as best, corr(row_id, energy_kev) as r, regr_slope(energy_kev, row_id) as k from toy.counts",
+    "select list(energy_kev order by row_id) as all_of_it from toy.counts group by obs_id order by obs_id",
+    "select list_transform([1, 2, 3], lambda x: x * 2) as l, list_filter([1, 2, 3], lambda x: x > 1) as f",
+    "select [x ** 2 for x in range(5) if x % 2 = 0] as squares",
+    "select list_reduce([1, 2, 3], lambda a, b: a + b) as s, list_aggregate([1, 2], 'sum') as t, flatten([[1], [2]]) as f",
+    "select {'a': 1, 'b': {'c': 2}}.b.c as deep, struct_pack(x := 1) as s, map {'k': 1}['k'] as v, row(1, 2) as r",
+    "select unnest(range(3)) as n, generate_subscripts([4, 5, 6], 1) as i",
+    "select n.generate_series as n, c.obs_id from generate_series(1, 2) n, toy.counts c where c.row_id = 1 order by all",
+    "select * from unnest([1, 2, 3]) t(x) order by x desc",
+    "select case when energy_kev > 1 then 'bright' else 'faint' end as kind, count(*) from toy.counts group by kind order by kind",
+    "select count(*) filter (energy_kev > 1) as n, bool_and(row_id >= 0) as b from toy.counts",
+    "select obs_id, count(*) from toy.counts group by rollup (obs_id) order by all",
+    "select grouping(obs_id), obs_id, count(*) from toy.counts group by grouping sets ((obs_id), ()) order by all",
+    "select date_trunc('hour', timestamp '2020-01-01 10:30:00') as h, epoch(timestamp '2020-01-01') as e, interval 3 hours as i",
+    "select strftime(timestamp '2020-01-01', '%Y-%m-%d') as d, time_bucket(interval 1 day, timestamp '2020-01-01 05:00') as b",
+    "select extract(year from date '2020-05-01') as y, date '2020-05-01' + interval 1 month as later, make_date(2020, 2, 3) as d",
+    "select regexp_extract('obs-42', '(\\d+)', 1) as n, 'abc' like 'a%' as l, 'abc' ilike 'A_C' as i, 'a,b'.split(',') as parts",
+    "select format('{:.3f}', pi()) as f, printf('%05.1f', 2.5) as p, upper('a') || lower('B') as u, concat_ws('-', 1, 2) as c",
+    "select round(2.567, 2) as r, ln(exp(1)) as l, greatest(1, 2) as g, atan2(1, 1) as t, isnan('nan'::double) as n, 7 // 2 as i, 2 ^ 10 as p",
+    "select coalesce(null, 1) as c, nullif(1, 1) as n, ifnull(null, 2) as i, if(true, 1, 2) as f, try_cast('x' as int) as t",
+    "select json_extract_string('{\"a\": {\"b\": 1}}', '$.a.b') as j, ('{\"a\": 2}'::json)->>'a' as k",
+    "select try(1 / 0) as t, 1 is distinct from null as d, 3 between 1 and 4 as b, 1 in (1, 2) as i, not true as n",
+    "select * exclude (energy_kev) replace (row_id * 10 as row_id) from toy.counts order by all",
+    "select min(columns('.*_id')) from toy.counts",
+    "select distinct on (obs_id) obs_id, row_id from toy.counts order by obs_id, row_id desc",
+    "select 1 as a union all by name select 2 as b order by all",
+    "select row_id from toy.counts where obs_id = 'b' except select row_id from toy.counts where obs_id = 'a' order by all",
+    "select (select max(energy_kev) from toy.counts b where b.obs_id = a.obs_id) as most, a.row_id from toy.counts a order by all",
+    "select exists (from toy.counts where row_id = 3) as is_there, 3 in (select row_id from toy.counts) as is_in",
+    "select count(*) from toy.counts using sample 100%",
+    "select * from (values (1, 'a'), (2, 'b')) v(n, s) order by n",
+    "select a.n, b.m from (values (1)) a(n), lateral (select a.n + 1 as m) b",
+    "select bit_count(5) as b, hash('a') = hash('a') as h, md5('a') as m, hex('a') as x, 5 & 3 as a, 1 << 4 as s",
+    "select sum(row_id)::hugeint as s, count(*)::decimal(9, 2) as d, row_id::varchar as t from toy.counts group by row_id order by t",
+    "select current_date > date '2020-01-01' as d, now() > '2020-01-01'::timestamptz as n",
+    "select random() between 0 and 1 as r",
+    "select string_agg(obs_id, '+' order by obs_id) as s, first(obs_id order by row_id) as f, mode(obs_id) as m from toy.counts",
+    "select -row_id as m, +row_id as p, @(-2) as a, 5! as f from toy.counts order by m limit 1",
+    "select obs_id collate nocase as c from toy.counts order by c limit 1",
+    "select #1 as first from toy.counts order by #1 limit 2",
+    'with "Bright" as (from toy.counts) select count(*) from bright',
+    "/* a comment; with a semicolon */ select 1 -- and another",
+    "select 1;",
+    "select $$a 'quoted' text$$ as t, e'\\n' as n",
+]
