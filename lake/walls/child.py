@@ -64,16 +64,15 @@ def answer(job: Job, channel: Channel) -> bytes:
         raise TooLarge("sql", "sql-text", f"found {len(job.text):,} characters, expected at most {job.limits.text:,}")
     snapshot = job.snapshot
     names = with_inputs(checked(job.text, names_of(snapshot), relations()), snapshot)
-    open_piece = local_opener(job.folder) if job.folder else asking_opener(channel)
-    files = PinnedFiles(snapshot, open_piece)
+    files = PinnedFiles(snapshot, local_opener(job.folder) if job.folder else asking_opener(channel))
     pieces = pruned(snapshot, job.text, job.params, names)
-    with sealed(snapshot, files, only=names, pieces=pieces, memory=job.limits.memory // 4) as con:
-        try:
+    try:
+        with sealed(snapshot, files, only=names, pieces=pieces, memory=job.limits.memory // 4) as con:
             return rows(con, job, names)
-        except duckdb.Error as error:
-            if isinstance(error, duckdb.OutOfMemoryException | duckdb.PermissionException):
-                raise
-            raise explained(error, snapshot, job.text) from error
+    except duckdb.Error as error:
+        if files.refused or isinstance(error, duckdb.OutOfMemoryException | duckdb.PermissionException):
+            raise files.refused or error from error
+        raise explained(error, snapshot, job.text) from error
 
 
 def names_of(snapshot: Snapshot) -> set[str]:
@@ -134,7 +133,7 @@ def told(error: Exception, limits: Limits) -> dict[str, Any]:
         return {"kind": type(error).__name__, "rule": error.rule, "detail": error.detail, "hint": error.hint}
     if isinstance(error, LakeError):
         return {"kind": "QueryError", "detail": error.message, "hint": error.hint}
-    return {"kind": "QueryError", "detail": f"{type(error).__name__}: {error}".partition("\n")[0], "hint": ""}
+    return {"kind": "QueryError", "detail": f"{type(error).__name__}: {error}".strip().splitlines()[-1], "hint": ""}
 
 
 def out_of_memory(limits: Limits) -> TooLarge:

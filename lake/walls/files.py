@@ -1,9 +1,10 @@
 """The first wall: a database that sees the files of one snapshot, and can write nothing."""
 
+import io
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import duckdb
 from fsspec import AbstractFileSystem
@@ -31,6 +32,10 @@ class PinnedFiles(AbstractFileSystem):  # type: ignore[misc]
     Parameters
     ----------
     open_piece : gives the bytes of a file of the snapshot.
+
+    Attributes
+    ----------
+    refused : what was last not permitted, which DuckDB passes on as text alone.
     """
 
     protocol = PROTOCOL
@@ -39,6 +44,7 @@ class PinnedFiles(AbstractFileSystem):  # type: ignore[misc]
     def __init__(self, snapshot: Snapshot, open_piece: Opener) -> None:
         super().__init__()
         self._open_piece = open_piece
+        self.refused: Forbidden | None = None
         self.pieces = {path: p for path, p in snapshot.pieces.items() if not p.is_segment}
 
     def url(self, name: str) -> str:
@@ -57,9 +63,13 @@ class PinnedFiles(AbstractFileSystem):  # type: ignore[misc]
         return self.pieces[name]
 
     def _open(self, path: str, mode: str = "rb", **_: Any) -> BinaryIO:
-        if mode != "rb":
-            raise Forbidden("sql", "sql-write", f"found a file opened to write ({mode}), expected to read")
-        return self._open_piece(self._piece(path))
+        try:
+            if mode != "rb":
+                raise Forbidden("sql", "sql-write", f"found a file opened to write ({mode}), expected to read")
+            return self._open_piece(self._piece(path))
+        except Forbidden as error:
+            self.refused = error
+            raise
 
     def info(self, path: str, **_: Any) -> dict[str, Any]:
         """Name and size; FileNotFoundError for what the snapshot does not have."""
@@ -88,9 +98,16 @@ def local_opener(root: str) -> Opener:
             raise Forbidden(
                 "sql", "sql-file", f"found {piece.path} outside the lake or gone, expected a file inside it"
             )
-        return open(path, "rb", buffering=0)  # noqa: PTH123
+        return cast(BinaryIO, DroppedFile(path))
 
     return open_piece
+
+
+class DroppedFile(io.FileIO):
+    """A file that is closed when it is dropped, which is all that DuckDB does with it."""
+
+    def __del__(self) -> None:
+        self.close()
 
 
 def sealed(

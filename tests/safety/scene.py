@@ -21,7 +21,6 @@ from tests.builders.lakes import origin
 from tests.builders.photons import event_source, good_times
 from tests.builders.relations import counted_lake
 from tests.conftest import REPO
-from tests.safety.statements import Statement
 
 SECRET = "canary-5a9e"
 # Another DuckDB of the supported range, as the path of a Python that has it.
@@ -48,9 +47,11 @@ class Scene:
             text = text.replace(f"{{{name}}}", str(path))
         return text
 
-    def asked(self, python: str, walls: Sequence[str], statements: Iterable[Statement]) -> list[dict[str, Any]]:
+    def asked(
+        self, python: str, walls: Sequence[str], texts: Iterable[str], *, apart: bool = True
+    ) -> list[dict[str, Any]]:
         """What each statement gives behind these walls, by a Python."""
-        request = {"root": self.lake.root, "walls": walls, "texts": [self.filled(s.text) for s in statements]}
+        request = {"root": self.lake.root, "walls": walls, "texts": [self.filled(t) for t in texts], "apart": apart}
         places = {"TMPDIR": str(self.folder / "tmp"), "HOME": str(self.folder / "home"), "SECRET_TOKEN": SECRET}
         run = subprocess.run(
             [python, "-m", "tests.safety.asked"], input=json.dumps(request), cwd=self.folder / "here",

@@ -1,7 +1,7 @@
 """What strangers may try in SQL, and what they may ask: each statement with a name.
 
-In a text, `{root}` is the lake's folder, `{piece}` the name of one of its files from there, `{outside}` a folder beside the
-lake that holds a secret in several formats, `{new}` a path beside it where nothing is.
+In a text, `{root}` is the lake's folder, `{piece}` the name of one of its files from there, `{outside}` a folder beside
+the lake that holds a secret in several formats, `{new}` a path beside it where nothing is.
 """
 
 from typing import NamedTuple
@@ -202,8 +202,8 @@ MORE = [
     Statement(0, "full-width letters in a function", "select \uff47etenv('SECRET_TOKEN')"),
     Statement(0, "escapes in an identifier", "select U&\"\\0067etenv\"('SECRET_TOKEN')"),
     Statement(0, "a quoted function", "select \"current_setting\"('home_directory')"),
-    Statement(0, "a method call", "select 'home_directory'.current_setting()"),
-    Statement(0, "a chain of method calls", "select 'home'.concat('_directory').current_setting()"),
+    Statement(0, "a method call", "select obs_id.current_setting() from toy.counts"),
+    Statement(0, "a chain of method calls", "select obs_id.concat('_directory').current_setting() from toy.counts"),
     Statement(0, "function in a lambda", "select list_transform(['home_directory'], lambda x: current_setting(x))"),
     Statement(0, "function in a comprehension", "select [current_setting(x) for x in ['home_directory']]"),
     Statement(
@@ -280,7 +280,6 @@ HARMLESS = [
     Statement(0, "schemas as types", "select 1::main.secret"),
     Statement(0, "a number too deep", "select " + "(" * 3000 + "1" + ")" * 3000),
     Statement(0, "functions of functions", "select " + "abs(" * 3000 + "1" + ")" * 3000),
-    Statement(0, "lists of lists", "select " + "[" * 900 + "1" + "]" * 900),
     Statement(0, "half a character", "select '\ud800'"),
     Statement(0, "a zero byte", "select 'a\x00b'"),
 ]
@@ -375,7 +374,7 @@ PERMITTED = [
     "select date_trunc('hour', timestamp '2020-01-01 10:30:00') as h, epoch(timestamp '2020-01-01') as e, interval 3 hours as i",
     "select strftime(timestamp '2020-01-01', '%Y-%m-%d') as d, time_bucket(interval 1 day, timestamp '2020-01-01 05:00') as b",
     "select extract(year from date '2020-05-01') as y, date '2020-05-01' + interval 1 month as later, make_date(2020, 2, 3) as d",
-    "select regexp_extract('obs-42', '(\\d+)', 1) as n, 'abc' like 'a%' as l, 'abc' ilike 'A_C' as i, 'a,b'.split(',') as parts",
+    "select regexp_extract('obs-42', '(\\d+)', 1) as n, 'abc' like 'a%' as l, 'abc' ilike 'A_C' as i, obs_id.upper() as u from toy.counts order by all",
     "select format('{:.3f}', pi()) as f, printf('%05.1f', 2.5) as p, upper('a') || lower('B') as u, concat_ws('-', 1, 2) as c",
     "select round(2.567, 2) as r, ln(exp(1)) as l, greatest(1, 2) as g, atan2(1, 1) as t, isnan('nan'::double) as n, 7 // 2 as i, 2 ^ 10 as p",
     "select coalesce(null, 1) as c, nullif(1, 1) as n, ifnull(null, 2) as i, if(true, 1, 2) as f, try_cast('x' as int) as t",
