@@ -64,7 +64,9 @@ def opened(storage: Files | None = None, config: Mapping[str, Any] = CLOSED) -> 
     con = duckdb.connect(config=dict(config))
     con.execute("set enable_progress_bar = false")
     if storage is not None and storage.filesystem is not None:
-        con.register_filesystem(storage.filesystem)
+        from lake.handles import SharedFiles
+
+        con.register_filesystem(SharedFiles(storage.filesystem))
     return con
 
 

@@ -1,10 +1,9 @@
 """The first wall: a database that sees the files of one snapshot, and can write nothing."""
 
-import io
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
 import duckdb
 from fsspec import AbstractFileSystem
@@ -98,16 +97,9 @@ def local_opener(root: str) -> Opener:
             raise Forbidden(
                 "sql", "sql-file", f"found {piece.path} outside the lake or gone, expected a file inside it"
             )
-        return cast(BinaryIO, DroppedFile(path))
+        return open(path, "rb", buffering=0)  # noqa: PTH123
 
     return open_piece
-
-
-class DroppedFile(io.FileIO):
-    """A file that is closed when it is dropped, which is all that DuckDB does with it."""
-
-    def __del__(self) -> None:
-        self.close()
 
 
 def sealed(

@@ -3,6 +3,7 @@
 import io
 import json
 import struct
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import IO, Any
@@ -56,6 +57,13 @@ class Channel:
 
     def __init__(self, reads: IO[bytes], writes: IO[bytes], most: int = 1 << 62) -> None:
         self._reads, self._writes, self._most = reads, writes, most
+        self._turn = threading.Lock()
+
+    def asked(self, kind: bytes, content: bytes) -> tuple[bytes, bytes]:
+        """The other side's answer to a message, one thread after another."""
+        with self._turn:
+            self.send(kind, content)
+            return self.receive()
 
     def send(self, kind: bytes, content: bytes = b"") -> None:
         """Write one message."""
@@ -110,8 +118,7 @@ class AskedFile(io.RawIOBase):
         n = max(0, min(len(buffer), self._size - self._place))
         if not n:
             return 0
-        self._channel.send(ASK, json.dumps([self._path, self._place, n]).encode())
-        kind, content = self._channel.receive()
+        kind, content = self._channel.asked(ASK, json.dumps([self._path, self._place, n]).encode())
         if kind != BYTES:
             raise FileNotFoundError(self._path)
         buffer[: len(content)] = content

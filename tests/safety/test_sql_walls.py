@@ -266,7 +266,8 @@ def test_the_lake_s_file_system_has_no_way_to_write(stage):
     files = PinnedFiles(stage.lake.snapshot, local_opener(stage.lake.root))
     before = stage.state()
     path = f"lake://{next(iter(files.pieces))}"
-    assert files.open(path).read(4) == b"PAR1"
+    with files.open(path) as file:
+        assert file.read(4) == b"PAR1"
     for act in (
         lambda: files.open(path, "wb"), lambda: files.open(path, "ab"), lambda: files.open(path, "r+b"),
         lambda: files.pipe_file(path, b"x"), lambda: files.rm(path), lambda: files.rm_file(path),
