@@ -38,6 +38,8 @@ PYTHON = sys.executable
 START = "import sys; sys.path.insert(0, sys.argv[1]); from lake.walls.child import main; main()"
 CODE = str(Path(__file__).parent.parent)
 FRAMING = 1 << 20
+# What reading a message raises where the process is gone, or says what we never would.
+NO_MESSAGE = (EOFError, BrokenPipeError, ValueError, TypeError, IndexError, RecursionError)
 
 
 def sql(lake: "Lake", text: str, params: Mapping[str, Any] | None = None, limits: Limits = Limits()) -> Answer:
@@ -57,6 +59,8 @@ def sql(lake: "Lake", text: str, params: Mapping[str, Any] | None = None, limits
         It names a column or parameter that isn't there, or DuckDB cannot answer it.
     """
     began = time.perf_counter()
+    if len(text) > limits.text:
+        raise TooLarge("sql", "sql-text", f"found {len(text):,} characters, expected at most {limits.text:,}")
     given = {name: plain(value) for name, value in (params or {}).items()}
     storage, snapshot = lake.storage, lake.snapshot
     folder = "" if storage.filesystem is not None else str(Path(storage.root).absolute())
@@ -84,7 +88,7 @@ def _asked(job: Job, storage: Storage) -> pa.Table:
         with suppress(BrokenPipeError):
             channel.send(BYTES, pickle.dumps(job))
         kind, content = _told(channel, job.snapshot, storage)
-    except (EOFError, BrokenPipeError, ValueError) as error:
+    except NO_MESSAGE as error:
         raise _ended(_code(process), late.is_set(), limits) from error
     finally:
         timer.cancel()
@@ -135,8 +139,12 @@ def _bytes_of(asked: Any, snapshot: Snapshot, storage: Storage) -> bytes | None:
 
 def _rows(kind: bytes, content: bytes) -> pa.Table:
     """The rows of an answer, checked through; or its error raised."""
-    if kind == ERROR:
-        raise _error(json.loads(content))
+    try:
+        told = json.loads(content) if kind == ERROR else None
+    except (ValueError, RecursionError):
+        kind = b""
+    if kind == ERROR and isinstance(told, dict):
+        raise _error(told)
     if kind != ANSWER:
         raise QueryError("sql: its process said something that is no answer")
     try:

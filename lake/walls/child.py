@@ -60,8 +60,6 @@ def limit(seconds: int, memory: int) -> None:
 
 def answer(job: Job, channel: Channel) -> bytes:
     """The rows as an Arrow stream, the names that were read in its schema's metadata."""
-    if len(job.text) > job.limits.text:
-        raise TooLarge("sql", "sql-text", f"found {len(job.text):,} characters, expected at most {job.limits.text:,}")
     snapshot = job.snapshot
     names = with_inputs(checked(job.text, names_of(snapshot), relations()), snapshot)
     files = PinnedFiles(snapshot, local_opener(job.folder) if job.folder else asking_opener(channel))
