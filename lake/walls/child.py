@@ -96,29 +96,23 @@ def rows(con: duckdb.DuckDBPyConnection, job: Job, names: Collection[str]) -> by
         It has more rows or bytes than an answer may.
     """
     checked_parameters(con, job.text, job.params)
-    found = con.sql(job.text, params=dict(job.params) or None)
-    reader = found.to_arrow_reader(BATCH)
-    sink, n_rows = io.BytesIO(), 0
-    schema = reader.schema.with_metadata({READ: json.dumps(sorted(names))})
-    with pa.ipc.new_stream(sink, schema) as stream:
+    reader = con.sql(job.text, params=dict(job.params) or None).to_arrow_reader(BATCH)
+    sink, n_rows, n_bytes = io.BytesIO(), 0, 0
+    with pa.ipc.new_stream(sink, reader.schema.with_metadata({READ: json.dumps(sorted(names))})) as stream:
         for batch in reader:
-            n_rows += batch.num_rows
-            if n_rows > job.limits.rows:
-                raise TooLarge(
-                    "sql",
-                    "sql-rows",
-                    f"found more than {job.limits.rows:,} rows, the most of an answer",
-                    f"limit {job.limits.rows}",
-                )
+            n_rows, n_bytes = n_rows + batch.num_rows, n_bytes + batch.nbytes
+            check_size(n_rows, n_bytes, job.limits)
             stream.write_batch(batch)
-            if sink.tell() > job.limits.result:
-                raise TooLarge(
-                    "sql",
-                    "sql-bytes",
-                    f"found more than {job.limits.result:,} bytes after {n_rows:,} rows, the most of an answer",
-                    "fewer rows or columns",
-                )
     return sink.getvalue()
+
+
+def check_size(n_rows: int, n_bytes: int, limits: Limits) -> None:
+    """That an answer is still within its limits."""
+    most = "the most of an answer"
+    if n_rows > limits.rows:
+        raise TooLarge("sql", "sql-rows", f"found more than {limits.rows:,} rows, {most}", f"limit {limits.rows}")
+    if n_bytes > limits.result:
+        raise TooLarge("sql", "sql-bytes", f"found more than {limits.result:,} bytes in {n_rows:,} rows, {most}")
 
 
 def told(error: Exception, limits: Limits) -> dict[str, Any]:
