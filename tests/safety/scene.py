@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from lake.readers.events import observation
+from lake.kernels.event_lists import observation
 
 from lake.kernels.photons import good_time_columns, observation_columns, photon_columns
 from lake.store import Lake
