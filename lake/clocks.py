@@ -26,6 +26,7 @@ CDF_UNIX_MS = 62_167_219_200_000
 UNIT_SECONDS = {
     **dict.fromkeys(("s", "sec", "second", "seconds"), 1.0),
     **dict.fromkeys(("d", "day", "days"), 86400.0),
+    "ns": 1e-9,
     "us": 1e-6,
     "ms": 1e-3,
     "min": 60.0,

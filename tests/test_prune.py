@@ -236,3 +236,10 @@ def test_files_are_matched_by_values_and_spans(ten, where, kept):
 def test_a_file_without_bounds_matches():
     piece = Piece("toy.mixed", "p", "", 1, 1, columns={"row_id": "int64"}, stats={"row_id": [None, None, 1]})
     assert Bounds([piece]).matching(MIXED, {"row_id": [3]}) == [piece]
+
+
+def test_a_file_whose_only_value_is_zero_holds_zero(tmp_path):
+    rows = [{c.name: None for c in MIXED.columns} | {"obs_id": "a", "row_id": 0, "width_nm": 0.0}]
+    pieces = write_rows(storage_at(tmp_path), MIXED, pa.Table.from_pylist(rows, schema=MIXED.arrow))
+    for wanted in ([0.0], (0.0, 1.0)):
+        assert Bounds(pieces).matching(MIXED, {"width_nm": wanted}) == pieces

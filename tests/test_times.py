@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lake.times import SCALES, as_instants, as_ticks, from_utc, of_ticks, to_utc
+from lake.times import HELD_YEARS, SCALES, as_instants, as_ticks, from_utc, of_ticks, to_utc
 from lake.utc_texts import format_utc, parse_utc, tai_of_text, text_of_tai
 from tests.builders.instants import astropy_time, instants
 
@@ -163,3 +163,8 @@ def test_shorter_texts_are_instants_too():
             ["2008-10-04", "2008-10-04T00:44", "2008-10-04T00:44:07", "2008-10-04T00:44:07.123456"], "datetime64[us]"
         ).tolist()
     )
+
+
+def test_the_last_year_that_is_held_is_held_and_the_next_is_not():
+    years = np.datetime64("1970", "Y") + np.array([HELD_YEARS, HELD_YEARS + 1])
+    assert np.isnat(as_instants(years)).tolist() == [False, True]

@@ -47,6 +47,11 @@ class EventList:
     first_bit : the bit of `status` without which a row is a time marker and no photon; 0 if there is none.
     good_times : by which photons are judged, zero point added.
     warnings : what was missing, ambiguous or left out.
+
+    Raises
+    ------
+    ValueError
+        Columns differ in shape from the times, or these are not one row of numbers.
     """
 
     obs_id: str
@@ -61,6 +66,12 @@ class EventList:
     first_bit: int = 0
     facts: Mapping[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        shapes = {"times": self.time_s.shape, **{name: column.shape for name, column in self.columns.items()}}
+        if self.time_s.ndim != 1 or len(set(shapes.values())) > 1:
+            found = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+            raise ValueError(f"{self.obs_id}: found {found}, expected one shape (n_events,)")
 
 
 def is_good_grade(grade: ArrayLike, telescope: str, instrument: str) -> Flags:
@@ -142,7 +153,7 @@ def photon_columns(events: EventList) -> dict[str, Any]:
     Raises
     ------
     ValueError
-        Columns differ in shape, or are no numbers.
+        Columns are no numbers.
     """
     given = events.columns
     who = (events.telescope, events.instrument)

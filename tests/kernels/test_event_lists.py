@@ -11,7 +11,8 @@ from numpy.testing import assert_allclose
 from lake.clocks import Clock
 from lake.errors import SourceError
 from lake.kernels.event_lists import observation
-from lake.kernels.photons import photon_columns
+from lake.kernels.good_times import GoodTimes
+from lake.kernels.photons import EventList, photon_columns
 from lake.readers import read
 from schemas.lightlane import PHOTONS
 from tests.builders.photons import event_source, good_times, rows
@@ -220,3 +221,60 @@ def test_a_clock_of_words_that_are_no_numbers_is_not_known(words):
     assert Clock.of_header({"MJDREF": 50814.0, **words}) is None
     if "TIMEZERO" not in words:
         assert "times have no date" in str(observation(event_source({"TIME": [1.0]}, **words)).warnings)
+
+
+@pytest.mark.parametrize("where", ["keyword", "column", "good times"])
+def test_times_in_an_unknown_unit_are_refused_and_never_taken_for_seconds(where):
+    unit = "fortnight"
+    table = good_times((0, 9), TIMEUNIT=unit) if where == "good times" else good_times((0, 9))
+    header = {"TIMEUNIT": unit} if where == "keyword" else {}
+    source = event_source({"TIME": [1.0]}, table, units={"TIME": unit} if where == "column" else {}, **header)
+    with pytest.raises(SourceError, match="found times in 'fortnight', expected one of s, sec"):
+        observation(source)
+
+
+def test_times_in_nanoseconds_are_a_billionth_of_seconds():
+    _, _, photons = rows(event_source({"TIME": [2e9]}, good_times((0, 9)), units={"TIME": "ns"}, TSTART=0.0))
+    assert photons[0]["arrival_s"] == 2.0
+
+
+def test_times_that_are_text_are_named():
+    with pytest.raises(SourceError, match=r"list\.fits: EVENTS TIME: found text, expected numbers"):
+        observation(event_source({"TIME": ["a"]}, good_times((0, 9))))
+
+
+@pytest.mark.parametrize(
+    ("header", "is_barycentred"),
+    [
+        ({"TIMEREF": "SOLARSYSTEM"}, True),
+        ({"TIMESYS": "TDB"}, True),
+        ({"TIMEREF": "LOCAL", "TIMESYS": "TDB"}, False),
+        ({"TIMEREF": "LOCAL"}, False),
+    ],
+)
+def test_what_times_refer_to_is_stated_before_it_is_guessed(header, is_barycentred):
+    about, _, _ = rows(event_source({"TIME": [1.0]}, good_times((0, 9)), **header))
+    assert about["is_barycentred"] == is_barycentred
+
+
+@pytest.mark.parametrize(("ra", "dec"), [(0.0, -90.0), (360.0, 90.0), (83.6, 22.0)])
+def test_a_place_on_the_sky_may_be_at_its_edges(ra, dec):
+    about, _, _ = rows(event_source({"TIME": [1.0]}, good_times((0, 9)), RA_PNT=ra, DEC_PNT=dec))
+    assert (about["ra_deg"], about["dec_deg"]) == (ra, dec)
+
+
+@pytest.mark.parametrize(("ra", "dec"), [(-1e-9, 0.0), (360.001, 0.0), (0.0, 90.001), (0.0, -90.001)])
+def test_a_place_beyond_the_sky_is_none(ra, dec):
+    about, _, _ = rows(event_source({"TIME": [1.0]}, good_times((0, 9)), RA_PNT=ra, DEC_PNT=dec))
+    assert (about["ra_deg"], about["dec_deg"]) == (None, None)
+
+
+def test_an_exposure_and_a_step_of_nothing_are_stated_as_such():
+    about, _, _ = rows(event_source({"TIME": [1.0]}, good_times((0, 9)), EXPOSURE=0.0, TIMEDEL=0.0))
+    assert (about["exposure_s"], about["time_step_s"]) == (0.0, 0.0)
+
+
+def test_columns_of_other_lengths_than_the_times_are_refused():
+    times = GoodTimes(np.empty(0, np.int64), np.empty(0), np.empty(0))
+    with pytest.raises(ValueError, match=r"x: found times \(2,\), pi \(3,\), expected one shape"):
+        EventList("x", "T", "I", np.zeros(2), times, columns={"pi": np.zeros(3)})

@@ -12,8 +12,8 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from lake.kernels.event_lists import observation
 
+from lake.kernels.event_lists import observation
 from lake.kernels.photons import good_time_columns, observation_columns, photon_columns
 from lake.store import Lake
 from schemas.lightlane import GOOD_TIMES, OBSERVATIONS, PHOTONS

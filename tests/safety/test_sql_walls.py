@@ -23,7 +23,8 @@ from lake.walls.functions import FUNCTIONS
 from lake.walls.syntax import CTE_NAME
 from tests.builders.lakes import COUNTS, counts, origin
 from tests.safety.scene import OTHER, SECRET, Scene, scene
-from tests.safety.statements import COSTS, HARMLESS, MORE, PERMITTED, READS, WRITES
+from tests.safety.statements import HARMLESS, MORE, READS, WRITES
+from tests.safety.statements_that_cost import COSTS, PERMITTED
 
 ATTACKS = [*READS, *WRITES, *MORE]
 SOME = [*READS[::4], *WRITES[::2], *MORE[::6]]

@@ -12,7 +12,8 @@ from lake.errors import Refused
 from lake.untrusted import Limits
 from tests.proofs import Criterion, passing
 from tests.safety.scene import SECRET, Scene, pythons, scene
-from tests.safety.statements import COSTS, MORE, PERMITTED, READS, WRITES
+from tests.safety.statements import MORE, READS, WRITES
+from tests.safety.statements_that_cost import COSTS, PERMITTED
 
 ATTACKS = [*READS, *WRITES, *MORE]
 SECONDS = 2.0
