@@ -156,7 +156,11 @@ def _check_order(known: Mapping[str, Relation], links: Sequence[str]) -> None:
         if relation is None or not relation.stage:
             continue
         if link in before:
-            raise QueryError(f"{link} comes twice in this chain; a filter passes rows once")
+            if links.count(link) > 1:
+                raise QueryError(f"{link} comes twice in this chain; a filter passes rows once")
+            raise QueryError(
+                f"{link} after {links[0]}: that one passes rows through it already; put it first or nowhere"
+            )
         if last is not None and relation.stage < last.stage:
             raise QueryError(f"{link} after {last.name}: it has to come before it")
         # What rows of a table went through before, only their owner knows.

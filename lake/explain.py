@@ -53,6 +53,8 @@ def explained(
     if found := re.search(r'column "([^"]+)" not found|have a column named "([^"]+)"', whole, re.I):
         return _no_column(found[1] or found[2], error, snapshot, text, con)
     if isinstance(error, OF_VALUES):
+        if "Lists larger than" in message:
+            message = "more bins or steps than the 2^32 that a list holds"
         return _wrong_values(message, snapshot, text, made, given or {})
     if isinstance(error, duckdb.IOException | duckdb.HTTPException):
         return QueryError(message, "lake verify")
@@ -113,7 +115,9 @@ def _no_column(
     tables = {name: columns for name, columns in tables.items() if columns}
     listed_ = re.findall(r'"([^"]+)"', str(error).partition("Candidate bindings")[2].partition("\n")[0])
     candidates = [name.rpartition(".")[2] for name in listed_]
-    known = list(dict.fromkeys([c for columns in tables.values() for c in columns] or candidates))
+    every = [c for columns in tables.values() for c in columns] or candidates
+    # Another table of the statement may have it, the one that was asked for it has not.
+    known = [c for c in dict.fromkeys(every) if c != column]
     if not known:
         return QueryError(f"no column {column}")
     near = get_close_matches(column, known, 3, 0.6)

@@ -90,9 +90,8 @@ def why(snapshot: Snapshot, storage: Storage, dataset: str, key: Mapping[str, An
     table = snapshot.tables.get(dataset) or snapshot.arrays[dataset].frames
     unknown = [name for name in key if name not in [c.name for c in table.columns]]
     if unknown or not key:
-        raise QueryError(
-            f"{dataset}: no column {', '.join(unknown) or '(none given)'}; the key is {', '.join(table.key)}"
-        )
+        found_ = f"no column {', '.join(unknown)}" if unknown else "no key given"
+        raise QueryError(f"{dataset}: {found_}; the key is {', '.join(table.key)}", f"lake show {dataset}")
     found = []
     for piece in snapshot.bounds_of(table.name).matching(table, conditions(table, key)):
         rows = read_rows(storage, piece, [*key, SOURCE])

@@ -118,7 +118,8 @@ def query(lake: "Lake", name: str, /, *, chain: Sequence[str] | None = None, **p
     try:
         return _asked(lake.snapshot, lake.storage, made.select(bound), given, made.tables, made.params)
     except QueryError as error:
-        raise QueryError(f"{name}: {error.message}", error.hint or f"lake show {name}") from error
+        links = "; a link of a chain has to keep the columns it gets" if chain and "no column" in error.message else ""
+        raise QueryError(f"{name}: {error.message}{links}", error.hint or f"lake show {name}") from error
 
 
 def _planned(snapshot: Snapshot, name: str, chain: Sequence[str]) -> Statement:

@@ -123,8 +123,11 @@ class Table:
         Raises
         ------
         SchemaError
-            A required column is missing, one is not declared, or their lengths differ.
+            A required column is missing, one is not declared, their lengths differ, or these are no columns.
         """
+        if not isinstance(columns, pa.Table | Mapping):
+            kind = type(columns).__name__
+            raise SchemaError(f"{self.name}: found a {kind}, expected an Arrow table or a mapping of columns by name")
         given = {n: columns[n] for n in columns.column_names} if isinstance(columns, pa.Table) else dict(columns)
         declared = [c.name for c in self.columns]
         for name in given:

@@ -66,8 +66,8 @@ def _refuse_inexact(pixels: NDArray[Any], tile: int) -> None:
         raise ValueError(f"pixels: found shape {pixels.shape}, expected (frame, y, x)")
     if pixels.dtype.kind not in "biuf" or pixels.dtype.itemsize > (8 if pixels.dtype.kind == "f" else 4):
         raise ValueError(f"pixels: found {pixels.dtype}, expected whole numbers of up to 32 bits or floats of up to 64")
-    if tile < 1:
-        raise ValueError(f"tile: found {tile}, expected 1 or more")
+    if tile < 1 or tile != int(tile):
+        raise ValueError(f"tile: found {tile}, expected a whole number of 1 or more")
 
 
 def _blocks(

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 REPO = Path(__file__).parent.parent
-# What each layer may import beside Python's own modules, at the top of a module or inside a function: STYLE's table.
+# What each layer may import beside Python's own modules, at the top of a module or inside a function.
 ALLOWED = {
     "flows": ("flows", "schemas", "lake", "prefect"),
     "flows/bench": ("flows", "schemas", "lake", "numpy", "pyarrow", "polars", "duckdb", "astropy"),

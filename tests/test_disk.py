@@ -3,6 +3,7 @@
 import errno
 import os
 import subprocess
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -54,7 +55,12 @@ def rows_that_do_not_fit(own: Lake) -> None:
 def frames_that_do_not_fit(own: Lake) -> None:
     with own.transaction("frames", catalog=False) as tx:
         pixels = np.random.default_rng(0).integers(0, 65_536, (8, 512, 512), np.uint16)
-        tx.append_frames(FRAMES, pixels, {"time": instants(*range(8)), "exposure_s": 1.0}, source=origin("b"))
+        tx.append_frames(
+            replace(FRAMES, chunk=(1, 512, 512), tile=512),
+            pixels,
+            {"time": instants(*range(8)), "exposure_s": 1.0},
+            source=origin("b"),
+        )
 
 
 def a_log_entry_that_does_not_fit(own: Lake) -> None:
@@ -207,8 +213,6 @@ def test_an_input_may_have_any_name(tmp_path, name):
 
 
 def test_two_spellings_of_one_partition_are_two_folders(tmp_path):
-    from dataclasses import replace
-
     own = Lake.create(tmp_path / "lake")
     table = replace(COUNTS, name="toy.parts", partition="obs_id")
     with own.transaction("parts", catalog=False) as tx:

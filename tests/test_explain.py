@@ -127,12 +127,12 @@ def test_a_call_that_does_not_fit_is_told_with_the_parameters_there_are(lake, te
 
 def test_values_that_nothing_can_be_computed_of_are_told_with_their_bounds(lake):
     with pytest.raises(
-        QueryError, match=r"toy.steps: Lists larger .*; asked with step_s = 1e-12 \[s\] \(above 0\)"
+        QueryError, match=r"toy.steps: more bins or steps than .*; asked with step_s = 1e-12 \[s\] \(above 0\)"
     ) as caught:
         lake.query("toy.steps", step_s=1e-12)
     assert caught.value.hint == "lake show toy.steps"
     with pytest.raises(
-        QueryError, match=r"toy.steps: Lists larger .*; asked with step_s = 1e-12 \[s\] \(above 0\)"
+        QueryError, match=r"toy.steps: more bins or steps than .*; asked with step_s = 1e-12 \[s\] \(above 0\)"
     ) as caught:
         lake.sql("from toy.steps(step_s := 1e-12)")
     assert caught.value.hint == "lake show toy.steps"

@@ -97,7 +97,10 @@ def test_the_hash_that_all_draws_rest_on_is_the_one_they_were_drawn_with():
 
 ORDERS = [
     (["good_events", "shifted_events"], "shifted_events after lightlane.good_events"),
-    (["poissonized_events", "flattened_events"], "flattened_events comes twice"),
+    (
+        ["poissonized_events", "flattened_events"],
+        "flattened_events after lightlane.poissonized_events: that one passes rows through it already",
+    ),
     (["good_events", "banded_events", "timed_events", "banded_events"], "banded_events comes twice"),
     (["shifted_events", "flattened_events"], "without lightlane.wavelength_binned_events"),
     (["shifted_events", "wavelength_binned_events", "banded_events"], "banded_events after"),
