@@ -16,6 +16,7 @@ from lake.relations import no_relation, relations
 from lake.views import macro_names, own_names
 
 LONGEST_HINT = 160
+NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", re.IGNORECASE)
 # What goes wrong while rows are made: a list, a number or a memory that is too small for what was asked.
 OF_VALUES = (
     duckdb.ConversionException,
@@ -61,6 +62,31 @@ def explained(
     if isinstance(error, duckdb.ParserException) and (line := re.search(r"LINE (\d+)", whole)):
         message = f"{message}, line {line[1]}"
     return QueryError(message)
+
+
+def check_calls(text: str, snapshot: Snapshot) -> None:
+    """That numbers a statement gives to relations keep their bounds; what else it gives is left to DuckDB.
+
+    Raises
+    ------
+    QueryError
+        One does not.
+    """
+    for name in (n for n in named(text, snapshot) if n in relations()):
+        if not (values := _arguments(name, text)):
+            continue
+        try:
+            statement = _statement(name, snapshot)
+        except QueryError:
+            continue
+        called = macro_names(snapshot, statement)
+        given = {n: values[called[n]] for n in statement.params if NUMBER.fullmatch(values.get(called[n], ""))}
+        try:
+            typed = {n: statement.params[n].value(value) for n, value in given.items()}
+            for n, value in typed.items():
+                statement.params[n].check(value, typed)
+        except QueryError as error:
+            raise QueryError(f"{name}: {error.message}", f"lake show {name}") from None
 
 
 def _no_table(name: str, snapshot: Snapshot, text: str) -> QueryError | None:

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from lake.layers import Layers
 from lake.log import Piece
 from lake.ordering import key_order
-from lake.pieces import read_rows
+from lake.pieces import check_bytes, read_rows
 from lake.schema import SOURCE, Table
 from lake.storage import Storage
 
@@ -117,6 +117,7 @@ def without(
         return None
     if sources is None and not where and keys is None:
         return None
+    check_bytes(storage, piece)
     rows = read_rows(storage, piece)
     chosen = _chosen(rows, sources, where)
     if keys is not None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from lake.errors import ConflictError
 from lake.keys import merged
 from lake.log import Json, Piece, Snapshot, entries, load, utc_text
-from lake.pieces import read_rows, write_rows
+from lake.pieces import check_bytes, read_rows, write_rows
 from lake.storage import Storage
 
 if TYPE_CHECKING:
@@ -47,6 +47,8 @@ def compact(
                 before += len(group)
                 after += 1
                 if not dry_run:
+                    for piece in group:
+                        check_bytes(lake.storage, piece)
                     rows = merged(table, [read_rows(lake.storage, p) for p in group])
                     pieces = write_rows(lake.storage, table, rows, taken_names=lake.snapshot.deleted)
                     tx.replace([p.path for p in group], pieces)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from lake.errors import CommitError, ConflictError
 from lake.log import Piece
 from lake.schema import SOURCE, Array, Table
-from lake.storage import Storage, file_sink, staged_digest
+from lake.storage import Storage, content_digest, file_sink, staged_digest
 
 ROW_GROUP = 122_880
 LONGEST_BOUND = 64
@@ -95,7 +95,7 @@ def _write_file(
             sink.close()
         path = "/".join(filter(None, ["tables", table.name, folder, f"{sink.hexdigest()}.parquet"]))
         size = staged.stat().st_size
-        path = publish_once(storage, staged, path, size, taken_names)
+        path = publish_once(storage, staged, path, sink.hexdigest(), taken_names)
     except BaseException:
         storage.discard(staged)
         raise
@@ -142,10 +142,13 @@ def _number_encoding(kind: pa.DataType) -> str:
     return "DELTA_BINARY_PACKED" if is_whole and kind not in SMALL else ""
 
 
-def publish_once(storage: Storage, staged: Path, path: str, size: int, taken_names: Mapping[str, int]) -> str:
+def publish_once(
+    storage: Storage, staged: Path, path: str, sha256: str, taken_names: Mapping[str, int], *, again: bool = True
+) -> str:
     """Publish under the name of the content, or find it there already from a run that was killed.
 
-    A name that a garbage collection has given up may vanish at any moment; then the content gets another one.
+    A name that a garbage collection has given up may vanish at any moment; then the content gets another one. So it
+    does where what is there was damaged, and `again` allows it.
 
     Raises
     ------
@@ -153,26 +156,34 @@ def publish_once(storage: Storage, staged: Path, path: str, size: int, taken_nam
         A garbage collection came between.
     """
     while path in taken_names:
-        stem, _, ending = path.rpartition(".")
-        path = f"{stem}.{taken_names[path]}.{ending}"
+        path = _numbered(path, taken_names[path])
     try:
         try:
             storage.publish(staged, path)
         except FileExistsError:
-            _adopt(storage, path, size)
+            if not _adopted(storage, path, sha256):
+                if not again:
+                    raise CommitError(f"{path}: there, with other bytes than its name says; remove it") from None
+                return publish_once(storage, staged, _numbered(path, 0), sha256, taken_names)
             storage.discard(staged)
     except FileNotFoundError:
         raise ConflictError(f"{path}: a garbage collection came between; nothing was written, run again") from None
     return path
 
 
-def _adopt(storage: Storage, path: str, size: int) -> None:
-    """Make a file of ours what another writer published and may not have made durable."""
-    found = storage.size(path)
-    if found not in (size, None):
-        raise CommitError(f"{path}: there with {found} bytes, expected {size}; remove it")
+def _numbered(path: str, number: int) -> str:
+    """Another name for the same content."""
+    stem, _, ending = path.rpartition(".")
+    return f"{stem}.{number}.{ending}"
+
+
+def _adopted(storage: Storage, path: str, sha256: str) -> bool:
+    """Make a file of ours what another writer published and may not have made durable; False where it is damaged."""
+    if content_digest(storage.read(path)) != sha256:
+        return False
     storage.touch(path)
     storage.secure(path)
+    return True
 
 
 def partitions(table: Table, rows: pa.Table) -> Iterator[tuple[str, pa.Table]]:
@@ -240,6 +251,22 @@ def read_rows(storage: Storage, piece: Piece, columns: Sequence[str] | None = No
         raise CommitError(f"{piece.path}: {error}", "lake verify") from error
 
 
+def check_bytes(storage: Storage, piece: Piece) -> None:
+    """That a file has the bytes that were committed, before its rows are written anew under another hash.
+
+    Raises
+    ------
+    CommitError
+        It has not, or is gone.
+    """
+    try:
+        found = content_digest(storage.read(piece.path))
+    except OSError as error:
+        raise CommitError(f"{piece.path}: {error}; nothing was written", "lake verify") from error
+    if found != piece.sha256:
+        raise CommitError(f"{piece.path}: has other bytes than were committed; nothing was written", "lake verify")
+
+
 def _check_types(piece: Piece, schema: pa.Schema) -> None:
     """Compare a file's columns with those of the log; what a footer says is never believed alone."""
     found = {field.name: str(field.type) for field in schema if field.name != SOURCE}
@@ -273,7 +300,7 @@ def write_segment(
         folder = _segment_path(array, f"{sha256} {source}", taken_names)
         # The metadata comes last: a segment that opens has all of its shards.
         for name in sorted(files, key=lambda n: n == "zarr.json"):
-            publish_once(storage, staged / name, f"{folder}/{name}", files[name][1], {})
+            publish_once(storage, staged / name, f"{folder}/{name}", files[name][0], {}, again=False)
     finally:
         storage.discard(staged)
     return Piece(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from lake.errors import ConflictError, SchemaError
+from lake.errors import CommitError, ConflictError, SchemaError
 from lake.keys import clashes, without
 from lake.layers import overlaid
 from lake.log import Json, Piece, Snapshot
@@ -216,7 +216,15 @@ class Plan:
         """Take rows of some inputs, with some values or keys, out of a table; the keys of those that went."""
         cuts = []
         for piece in list(self.live(table.name).values()):
-            if cut := without(self.storage, table, piece, sources, where, keys):
+            try:
+                cut = without(self.storage, table, piece, sources, where, keys)
+            except CommitError:
+                # Of a file that can't be read nothing is lost when all that it was made of is to go.
+                if not piece.sources or not set(piece.sources) <= set(sources or ()):
+                    raise
+                self._take_out(piece)
+                continue
+            if cut:
                 rows, gone = cut
                 self._take_out(piece)
                 pieces = write_rows(self.storage, table, rows, run=self.run, taken_names=self.snapshot.deleted)

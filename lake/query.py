@@ -12,7 +12,7 @@ import pyarrow as pa
 from lake.answer import Answer, answered
 from lake.compose import Statement, bound, plan, quoted, values
 from lake.errors import QueryError
-from lake.explain import explained
+from lake.explain import check_calls, explained
 from lake.log import Snapshot
 from lake.names import unknown
 from lake.own_tables import span
@@ -40,6 +40,7 @@ def sql(snapshot: Snapshot, storage: Storage, text: str, params: Mapping[str, An
         It names what isn't there, or DuckDB cannot answer it.
     """
     given = {name: plain(value) for name, value in (params or {}).items()}
+    check_calls(text, snapshot)
     return _asked(snapshot, storage, text, given, mentioned(text, snapshot))
 
 

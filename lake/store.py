@@ -146,7 +146,7 @@ class Lake:
             if moved or not is_current(self.snapshot, self.storage):
                 self.refresh_catalog()
         except (OSError, LakeError, duckdb.Error) as error:
-            log.warning("catalog.duckdb stays at an older commit: %s", error)
+            log.warning("catalog.duckdb stays at an older commit: %s", " ".join(str(error).split()))
 
     def sql(self, text: str, **params: Any) -> "Answer":
         """The answer to one SQL statement over every table and relation."""
@@ -185,6 +185,13 @@ class Lake:
             return open_array(self.snapshot, self.storage, words)
         return TableView(self, words)
 
+    def __iter__(self) -> Iterator[str]:
+        """Names of the datasets, in order."""
+        return iter(self._ipython_key_completions_())
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.snapshot.declarations or name in self.snapshot.tables
+
     def map(self, name: str, place: int) -> Any:
         """Frame number `place` of an array as a `sunpy.map.Map`."""
         from lake.arrays import sunpy_map
@@ -197,11 +204,13 @@ class Lake:
     def why(self, dataset: str, **key: Any) -> Json:
         """Where a row came from: its file, the run that wrote it, and the bytes it was made of."""
         from lake.provenance import why
-        from lake.relations import relations
+        from lake.relations import inner_first, relations
 
-        if relation := relations().get(dataset):
-            reads = ", ".join(relation.reads)
-            raise QueryError(f"{dataset}: computed when asked, it reads {reads}; ask those", f"lake show {dataset}")
+        known = relations()
+        if dataset in known:
+            reads = {read for inner in inner_first(known, [dataset]) for read in known[inner].reads}
+            tables = ", ".join(sorted(reads - set(known)))
+            raise QueryError(f"{dataset}: computed when asked, of rows of {tables}; ask those", f"lake show {dataset}")
         self.declaration(dataset)
         return why(self.snapshot, self.storage, dataset, key)
 

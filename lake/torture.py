@@ -27,6 +27,7 @@ from lake.torture_items import Found, Item, LakeWriter, Writer
 WAIT_S = (0.3, 1.2)
 REPEATED = 3
 """Items before the last acknowledged one that a writer puts again after a kill."""
+STARTED_WITHIN_S = 60.0
 KEEP_NOTHING = ("tmpfs", "ramfs", "memory")
 log = logging.getLogger(__name__)
 
@@ -51,7 +52,16 @@ class Certificate:
     def holds(self) -> bool:
         """Whether nothing was lost, doubled or wrong."""
         found = self.found
-        return not (self.lost or self.doubled or found.wrong_rows or found.wrong_frames or found.findings)
+        return self.acknowledged > 0 and not (
+            self.lost or self.doubled or found.wrong_rows or found.wrong_frames or found.findings
+        )
+
+    @property
+    def verdict(self) -> str:
+        """The certificate in a few words."""
+        if not self.acknowledged:
+            return "NOTHING WAS ACKNOWLEDGED, so nothing was tried"
+        return "nothing acknowledged was lost" if self.holds else "DATA WAS LOST"
 
     @property
     def machine(self) -> str:
@@ -91,7 +101,7 @@ class Certificate:
             "wrong frames": f"{found.wrong_frames:,}",
             "verify": f"{len(found.findings):,} findings",
             "left behind": f"{found.orphans:,} files of killed writers in no commit, for lake gc",
-            "verdict": "nothing acknowledged was lost" if self.holds else "DATA WAS LOST",
+            "verdict": self.verdict,
         }
         if self.file_system in KEEP_NOTHING:
             rows["note"] = f"{self.file_system} keeps nothing over a power cut, whatever fsync says"
@@ -129,6 +139,7 @@ def torture(
     start = time.monotonic()
     herd = [_Killable(kind, scratch, number) for number in range(writers)]
     try:
+        _await(herd)
         while time.monotonic() - start < minutes * 60 if minutes is not None else proof.kills < kills:
             _listen(herd, chance.uniform(*WAIT_S))
             chance.choice(herd).kill()
@@ -190,6 +201,13 @@ class _Killable:
         self.heard.close()
         if self._process.exitcode not in (-signal.SIGKILL, 0):
             raise RuntimeError(f"writer {self.writer} of {self.root}: died by itself, exit {self._process.exitcode}")
+
+
+def _await(herd: list[_Killable]) -> None:
+    """Wait for the first item of each: processes take a while to start, and a kill before it shows nothing."""
+    until = time.monotonic() + STARTED_WITHIN_S
+    while not all(each.acknowledged for each in herd) and time.monotonic() < until:
+        _listen(herd, WAIT_S[0])
 
 
 def _listen(herd: list[_Killable], seconds: float) -> None:

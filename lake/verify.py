@@ -35,14 +35,15 @@ def verify(lake: "Lake", *, rederive: bool = False) -> list[Json]:
 
     Returns
     -------
-    One entry a finding: `what`, `where`, `found`, `expected`.
+    One entry a finding: `what`, `where`, `found`, `expected`; of a damaged file also the `inputs` it was made of.
     """
     found = list(check_log(lake.storage, lake.snapshot))
     if found:
         return found
     pieces = kept_pieces(lake.storage, lake.snapshot)
     for done, piece in enumerate(pieces, 1):
-        found += check_piece(lake.storage, piece)
+        inputs = [lake.snapshot.sources.get(s, {}).get("uri", s) for s in piece.sources]
+        found += [finding | {"inputs": inputs} for finding in check_piece(lake.storage, piece)]
         words = {"done": done, "total": len(pieces), "amount": piece.n_bytes, "unit": "B"}
         log.info("files=%d of=%d", done, len(pieces), extra=words)
     if found:

@@ -23,10 +23,11 @@ TINY = {
     "memory": {"n_rows": 1000, "n_commits": 105},
     "opening": {"sizes": (2, 105), "rounds": 1},
     "pruning": {"n": 40, "rounds": 1, "rounds_whole": 1},
+    "walls": {"n_rows": 1000, "rounds": 1},
     "writers": {"commits": 1},
     "lightlane": {"rounds": 1, "rounds_filters": 1, "n_filtered": 50},
 }
-WANTED = {"commits", "frames", "kills", "lightlane", "memory", "pruning", "writers"}
+WANTED = {"commits", "frames", "kills", "lightlane", "memory", "pruning", "walls", "writers"}
 
 
 @pytest.fixture

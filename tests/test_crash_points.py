@@ -113,7 +113,7 @@ def test_a_segment_collected_while_it_is_published_asks_for_another_run(tmp_path
             (tmp_path / "arrays").rmdir()
 
     with pytest.raises(ConflictError, match="a garbage collection came between; nothing was written, run again"):
-        publish_once(LocalStorage(tmp_path, collected), staged, "arrays/a", 0, {})
+        publish_once(LocalStorage(tmp_path, collected), staged, "arrays/a", "", {})
 
 
 def test_a_collection_leaves_the_folders_of_tables_for_whoever_links_there_next(tmp_path):

@@ -176,3 +176,11 @@ def test_a_file_that_is_gone_asks_for_a_check(lake, tmp_path):
     with pytest.raises(QueryError, match=r"parquet") as caught:
         lake.sql("from toy.counts")
     assert caught.value.hint == "lake verify"
+
+
+@pytest.mark.parametrize("value", ["0", "-4", "-1e3"])
+def test_a_call_in_sql_keeps_the_bounds_that_a_named_question_keeps(lake, value):
+    with pytest.raises(QueryError, match=rf"toy\.steps: step_s: found '{value}', expected a finite number above 0"):
+        lake.sql(f"select count(*) from toy.steps(step_s := {value})")
+    assert lake.sql("select count(*) as n from toy.steps(step_s := 5)").arrow()["n"].to_pylist() == [24]
+    assert lake.sql("select count(*) as n from toy.steps(step_s := 10 / 2)").arrow()["n"].to_pylist() == [24]

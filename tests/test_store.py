@@ -237,3 +237,10 @@ def test_bad_declarations_are_refused():
         Table("toy.t", "A table.", ("id",), (Column("x", pa.int64(), "X"),))
     with pytest.raises(SchemaError, match="cannot be nullable"):
         Table("toy.t", "A table.", ("x",), (Column("x", pa.int64(), "X", nullable=True),))
+
+
+def test_a_lake_lists_its_datasets_as_a_mapping_does(lake):
+    add(lake, "a")
+    assert list(lake) == ["toy.counts"]
+    assert "toy.counts" in lake
+    assert "toy.nothing" not in lake

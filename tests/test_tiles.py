@@ -60,7 +60,8 @@ def test_sums_of_the_brightest_pixels_are_exact():
 @pytest.mark.parametrize(("pixels", "tile", "said"), [
     (np.zeros((1, 2, 2), np.uint64), 2, "found uint64, expected whole numbers of up to 32 bits"),
     (np.zeros((1, 2, 2), np.int64), 2, "found int64"), (np.zeros((1, 2, 2), complex), 2, "found complex128"),
-    (np.zeros((1, 2, 2)), 0, "tile: found 0, expected a whole number of 1 or more"), (np.zeros((1, 2, 2)), -2, "tile: found -2"),
+    (np.zeros((1, 2, 2)), 0, "tile: found 0, expected a whole number of 1 or more"),
+    (np.zeros((1, 2, 2)), -2, "tile: found -2"), (np.zeros((1, 2, 2)), 1.5, "tile: found 1.5"),
     (np.zeros((2, 2)), 2, r"found shape \(2, 2\), expected \(frame, y, x\)"),
 ])  # fmt: skip
 def test_pixels_and_tiles_that_give_no_exact_sum_are_refused(pixels, tile, said):

@@ -119,3 +119,43 @@ def test_a_read_only_root_is_told_and_leaves_the_lake_as_it_was(small_disk):
     subprocess.run(["mount", "-o", "remount,rw", small_disk], check=True)
     add(lake, "b")
     assert len(count_keys(lake)) == 10
+
+
+def flip(lake, path: str) -> None:
+    """Change one bit of a file, its size the same."""
+    file = Path(lake.root, path)
+    content = bytearray(file.read_bytes())
+    content[len(content) // 3] ^= 4
+    file.write_bytes(bytes(content))
+
+
+def test_damaged_rows_are_never_written_anew_under_a_good_hash(tmp_path):
+    lake = Lake.create(tmp_path / "lake")
+    for name in "ab":
+        add(lake, name)
+    flip(lake, lake.snapshot.pieces_of("toy.counts")[0].path)
+    with pytest.raises(CommitError, match="other bytes than were committed; nothing was written"):
+        compact(lake, catalog=False)
+    assert Lake(lake.root).number == 1
+    assert len(verify(lake)) == 1
+
+
+@pytest.mark.parametrize("damage", [flip, lambda lake, path: Path(lake.root, path).unlink()])
+def test_what_was_damaged_can_be_forgotten_and_taken_in_again(tmp_path, damage):
+    lake = Lake.create(tmp_path / "lake")
+    for name in "ab":
+        add(lake, name)
+    before = count_keys(lake)
+    piece = lake.snapshot.pieces_of("toy.counts")[0]
+    damage(lake, piece.path)
+    (finding,) = verify(lake)
+    (uri,) = finding["inputs"]
+    name = uri.rpartition("/")[2]
+    with lake.transaction("forget", catalog=False) as tx:
+        tx.delete("toy.counts", sources=piece.sources)
+    assert {o for o, _ in count_keys(lake)} == set("ab") - {name}
+    add(lake, name)
+    assert count_keys(lake) == before
+    assert [f["where"] for f in verify(lake)] == ([piece.path] if damage is flip else [])
+    gc(lake, before=lake.number, grace_s=0, catalog=False)
+    assert verify(lake) == []

@@ -52,5 +52,8 @@ def _obey(session: Session, words: list[str]) -> int:
         except BrokenPipeError:
             raise
         except Exception as error:
+            if "Query interrupted" in str(error):
+                # DuckDB turns Ctrl-C into an error of its own.
+                raise KeyboardInterrupt from error
             return session.failed(error, 2 if isinstance(error, Usage) else 1)
     return code

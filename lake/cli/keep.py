@@ -1,6 +1,8 @@
-"""Housekeeping: verify, gc, compact."""
+"""Housekeeping: verify, forget, gc, compact."""
 
+import shlex
 from argparse import Namespace
+from pathlib import Path
 from typing import Any
 
 from lake.cli.parser import Commands, completes
@@ -18,6 +20,13 @@ def add(commands: Commands) -> None:
         ["lake verify", "lake verify --json"],
     )
     parser.add_argument("--rederive", action="store_true", help="also run the pipelines again and compare the rows")
+    parser = commands.add(
+        forget,
+        "take the rows and frames of inputs out; older commits keep them",
+        ["lake forget --dry-run aia_0193_0600.fits", "lake forget list.evt.gz"],
+        writes=True,
+    )
+    parser.add_argument("inputs", nargs="+", metavar="INPUT", help="its path, its name, or eight digits of its SHA-256")
     parser = commands.add(
         gc,
         "delete what no kept commit needs",
@@ -58,9 +67,45 @@ def verify(session: Session, args: Namespace) -> int:
         session.answer(
             printable(f"{words['what']}  {words['where']}: found {words['found']}, expected {words['expected']}")
         )
+    if inputs := sorted({uri for words in findings for uri in words.get("inputs", ())}):
+        session.say(printable(f"made of {', '.join(inputs)}"))
+        session.say(f"hint: lake forget {shlex.quote(inputs[0])}, then lake run it again")
     how = f"{len(findings):,} things differ from what was committed" if findings else "all as it was committed"
     session.say(f"commit {lake.number}: {how}")
     return 3 if findings else 0
+
+
+def forget(session: Session, args: Namespace) -> int:
+    """`lake forget`."""
+    from lake.names import unknown
+
+    lake = session.lake()
+    held: dict[str, list[str]] = {}
+    for dataset, sha256 in lake.snapshot.ingested:
+        held.setdefault(sha256, []).append(dataset)
+    uris = {sha256: lake.snapshot.sources[sha256]["uri"] for sha256 in held}
+    chosen: dict[str, str] = {}
+    for word in args.inputs:
+        found = {s: uri for s, uri in uris.items() if _is_named(word, s, uri)}
+        if not found:
+            names = [Path(uri).name for uri in uris.values()]
+            raise unknown(f"no input {word}", word, names, otherwise='lake sql "from lake.sources"')
+        chosen |= found
+    if not args.dry_run:
+        with lake.transaction("forget") as tx:
+            for sha256 in chosen:
+                for dataset in held[sha256]:
+                    tx.delete(dataset, sources=[sha256])
+    for uri in chosen.values():
+        session.detail(printable(uri))
+    line = f"{len(chosen):,} inputs {{}} forgotten, commit {lake.number}"
+    return _done(session, args, {"commit": lake.number, "forgotten": sorted(chosen.values())}, line)
+
+
+def _is_named(word: str, sha256: str, uri: str) -> bool:
+    """Whether a word means an input: its hash or the beginning of it, its place, or its name."""
+    is_hash = len(word) >= 8 and sha256.startswith(word.lower())
+    return is_hash or word in (uri, Path(uri).name) or str(Path(word).absolute()) == uri
 
 
 def gc(session: Session, args: Namespace) -> int:

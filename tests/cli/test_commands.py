@@ -29,6 +29,7 @@ COMMANDS = {
     "gc": ["gc"],
     "compact": ["compact"],
     "run": ["run"],
+    "forget": ["forget", "one"],
     "torture": ["torture", "--kills", "1"],
     "bench": ["bench", "pruning", "--quick"],
 }
@@ -49,11 +50,12 @@ FAILING = {
     "compact": (["compact", "toy.nothing"], 1),
     "run": (["run", "no-such-pipeline"], 2),
     "demo": (["demo", "no-such-pipeline"], 2),
+    "forget": (["forget", "nothing-like-it"], 1),
     "torture": (["torture", "--kills", "0"], 2),
     "bench": (["bench", "comits"], 2),
 }
-# Examples that their own tests run, smaller.
-TOO_LONG = ("lake demo", "lake torture", "lake bench")
+# Examples that their own tests run, smaller or with files that are there.
+TOO_LONG = ("lake demo", "lake torture", "lake bench", "lake forget")
 
 
 @pytest.fixture(autouse=True)
