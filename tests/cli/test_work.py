@@ -73,12 +73,15 @@ def test_rows_left_out_are_told_with_the_line_that_shows_them(
     damaged = FLOW.replace('"seconds": 0.5', '"damaged_parts": 3, "seconds": 0.5')
     (toy / "flows/toy.py").write_text(damaged)
     monkeypatch.delitem(sys.modules, "flows.toy")
-    assert "  3 damaged parts left out: " in lake("run", "toy", *files(one="4")).err
+    assert "  3 damaged parts left out: " in lake("run", "toy", *files(nine="9")).err
 
 
-def test_the_same_run_again_finds_everything_known(toy: Path, lake: Run) -> None:
+def test_the_same_run_again_finds_everything_known_and_starts_no_flow(
+    toy: Path, lake: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     paths = files(one="4")
     assert lake("run", "toy", *paths).code == 0
+    monkeypatch.setattr("lake.cli.work.flow_of", lambda name: pytest.fail("a flow was started"))
     again = json.loads(lake("run", "toy", *paths, "--json").out)
     assert (again["new"], again["known"]) == (0, 1)
 
