@@ -27,6 +27,8 @@ TINY = {
     "writers": {"commits": 1},
     "lightlane": {"rounds": 1, "rounds_filters": 1, "n_filtered": 50},
 }
+# Benches that start processes, or a pipeline.
+LONG = {"kills", "lightlane", "memory", "walls", "writers"}
 WANTED = {"commits", "frames", "kills", "lightlane", "memory", "pruning", "walls", "writers"}
 
 
@@ -52,7 +54,7 @@ def test_every_bench_is_found_by_listing():
     assert modules == set(TINY) - {"lightlane"}
 
 
-@pytest.mark.parametrize("name", TINY)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n in LONG else n for n in TINY])
 @pytest.mark.usefixtures("small")
 def test_each_bench_gives_lines_whose_ratio_is_of_their_two_values(name, tmp_path):
     lines = list(benches()[name]().lines(tmp_path, **TINY[name]))

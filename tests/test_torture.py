@@ -28,7 +28,7 @@ def test_thirty_kills_lose_nothing_double_nothing_and_leave_the_folder_as_it_was
 
 @pytest.mark.timeout(300)
 def test_the_same_kills_catch_the_loss_of_a_plain_zarr_append(tmp_path):
-    proof = torture(tmp_path, kills=15, seed=1, kind=PlainZarrWriter)
+    proof = torture(tmp_path, kills=8, seed=1, kind=PlainZarrWriter)
     assert proof.found.wrong_frames > 0
     assert not proof.holds
     assert proof.lines()[-1].endswith("DATA WAS LOST")

@@ -96,8 +96,8 @@ FRONT = "import lake.readers as door\nreal = door.read\n{}\ndoor.read = fake\n"
         ("def fake(path): import numpy; numpy.ones(3 << 27)", "MemoryError"),
         ("def fake(path): import numpy; numpy.ones(135 << 20); return real(path)", "1080 MB"),
         ("def fake(path): s = real(path); s.content.parts[0].pixels[0, 0, 0] ^= 1; return s", "other numbers"),
-        ("def fake(path):\n    while True: pass", "ended by SIGPROF"),
-        ("def fake(path): import time; time.sleep(60)", "no answer"),
+        pytest.param("def fake(path):\n    while True: pass", "ended by SIGPROF", marks=pytest.mark.slow),
+        pytest.param("def fake(path): import time; time.sleep(60)", "no answer", marks=pytest.mark.slow),
     ],
 )
 def test_a_reader_that_does_wrong_is_told_of(tmp_path, code, told):
