@@ -81,6 +81,7 @@ def test_in_2020_each_system_was_so_far_ahead_of_utc(name, ahead_s):
 @pytest.mark.parametrize(("names", "in_a_day"), [
     (("d", "day", "days"), 1), (("h",), 24), (("min",), 1440), (("s", "sec", "second", "seconds", "S"), 86400),
     (("ms",), 86_400_000), (("us",), 86_400_000_000),
+    (("ns",), 86_400_000_000_000),
 ])  # fmt: skip
 def test_a_day_has_so_many_of_each_unit(names, in_a_day):
     for name in names:
@@ -91,7 +92,7 @@ def test_a_day_has_so_many_of_each_unit(names, in_a_day):
 
 def test_every_system_and_unit_that_is_known_is_tried_above():
     assert set(SYSTEMS) == {"UTC", "TAI", "TT", "TDT", "ET", "TDB", "GPS"}
-    assert set(UNIT_SECONDS) == {"d", "day", "days", "h", "min", "s", "sec", "second", "seconds", "ms", "us"}
+    assert set(UNIT_SECONDS) == {"d", "day", "days", "h", "min", "s", "sec", "second", "seconds", "ms", "us", "ns"}
 
 
 def test_thirty_years_of_microseconds_are_an_instant():

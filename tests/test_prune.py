@@ -111,7 +111,7 @@ def both(snapshot, storage, text, params=None):
     return *found, len(kept.get(MIXED.name, snapshot.pieces))
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(files=FILES, predicate=PREDICATES)
 def test_a_pruned_answer_is_the_whole_answer(tmp_path_factory, files, predicate):
     storage = storage_at(tmp_path_factory.mktemp("lake"))

@@ -79,6 +79,7 @@ def bucket() -> Iterator[str]:
         yield url
 
 
+@pytest.mark.slow
 def test_eight_processes_lose_none_of_fifty_commits_each(tmp_path):
     root = Lake.create(tmp_path / "lake").root
     check_serial(root, raced(root, 8, 50), 50)

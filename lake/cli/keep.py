@@ -70,13 +70,19 @@ def verify(session: Session, args: Namespace) -> int:
     if inputs := sorted({uri for words in findings for uri in words.get("inputs", ())}):
         session.say(printable(f"made of {', '.join(inputs)}"))
         session.say(f"hint: lake forget {shlex.quote(inputs[0])}, then lake run it again")
-    how = f"{len(findings):,} things differ from what was committed" if findings else "all as it was committed"
+    n = len(findings)
+    how = (
+        f"{n:,} thing{' differs' if n == 1 else 's differ'} from what was committed"
+        if findings
+        else "all as it was committed"
+    )
     session.say(f"commit {lake.number}: {how}")
     return 3 if findings else 0
 
 
 def forget(session: Session, args: Namespace) -> int:
     """`lake forget`."""
+    from lake.errors import QueryError
     from lake.names import unknown
 
     lake = session.lake()
@@ -86,10 +92,15 @@ def forget(session: Session, args: Namespace) -> int:
     uris = {sha256: lake.snapshot.sources[sha256]["uri"] for sha256 in held}
     chosen: dict[str, str] = {}
     for word in args.inputs:
-        found = {s: uri for s, uri in uris.items() if _is_named(word, s, uri)}
+        found = {s: u for s, u in uris.items() if u in (word, str(Path(word).absolute()))}
+        found = found or {s: u for s, u in uris.items() if _is_named(word, s, u)}
         if not found:
-            names = [Path(uri).name for uri in uris.values()]
+            names = sorted({Path(uri).name for uri in uris.values()})
             raise unknown(f"no input {word}", word, names, otherwise='lake sql "from lake.sources"')
+        if len(found) > 1:
+            raise QueryError(
+                f"{word} means {len(found)} inputs: {', '.join(found.values())}; say which", "lake forget -h"
+            )
         chosen |= found
     if not args.dry_run:
         with lake.transaction("forget") as tx:
@@ -97,15 +108,14 @@ def forget(session: Session, args: Namespace) -> int:
                 for dataset in held[sha256]:
                     tx.delete(dataset, sources=[sha256])
     for uri in chosen.values():
-        session.detail(printable(uri))
-    line = f"{len(chosen):,} inputs {{}} forgotten, commit {lake.number}"
+        session.say(printable(uri))
+    line = f"{len(chosen):,} input{'' if len(chosen) == 1 else 's'} {{}} forgotten, commit {lake.number}"
     return _done(session, args, {"commit": lake.number, "forgotten": sorted(chosen.values())}, line)
 
 
 def _is_named(word: str, sha256: str, uri: str) -> bool:
-    """Whether a word means an input: its hash or the beginning of it, its place, or its name."""
-    is_hash = len(word) >= 8 and sha256.startswith(word.lower())
-    return is_hash or word in (uri, Path(uri).name) or str(Path(word).absolute()) == uri
+    """Whether a word means an input: its hash or the beginning of it, or its name."""
+    return (len(word) >= 8 and sha256.startswith(word.lower())) or word == Path(uri).name
 
 
 def gc(session: Session, args: Namespace) -> int:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lake.kernels.good_times import ANY_DETECTOR, GoodTimes, intersection, union
-from lake.kernels.keywords import Keywords, finite
+from lake.kernels.keywords import Keywords
 from lake.kernels.values import Floats, whole
 from lake.source import Part, Source
 
@@ -65,10 +65,11 @@ def _tables(source: Source, words: Keywords, zero: float, warnings: list[str]) -
     """The first table of each chip."""
     tables: dict[int, tuple[Floats, Floats]] = {}
     for part in source.content.parts:
-        detector = _table_detector(part)
+        own = Keywords(source, part, alone=True)
+        detector = _table_detector(part, own)
         if detector is None:
             continue
-        start, stop = _intervals(part, words, zero)
+        start, stop = _intervals(part, own, words, zero)
         if detector in tables:
             total = (stop - start).sum()
             warnings.append(f"{part.name} {part.version}: {total:g} s not used, the first table is the standard one")
@@ -77,21 +78,20 @@ def _tables(source: Source, words: Keywords, zero: float, warnings: list[str]) -
     return tables
 
 
-def _table_detector(part: Part) -> int | None:
+def _table_detector(part: Part, own: Keywords) -> int | None:
     """The chip a good-time table is for, -1 for all; None for other tables."""
     match = GOOD_TIME_TABLE.fullmatch(part.name.strip())
     if not match or part.column("START") is None or part.column("STOP") is None:
         return None
-    chip = finite(part.header.get("CCD_ID"))
+    chip = own.number("CCD_ID")
     return int(chip) if chip is not None else int(match[1] or ANY_DETECTOR)
 
 
-def _intervals(part: Part, words: Keywords, zero: float) -> tuple[Floats, Floats]:
-    """Intervals of a table, its own zero point added, else that of the events."""
-    unit = str(part.header.get("TIMEUNIT") or words.text("TIMEUNIT"))
-    own = finite(part.header.get("TIMEZERO"))
-    add = zero if own is None else own * words.seconds_in(part.unit("START") or unit)
-    return union(words.seconds(part, "START", unit) + add, words.seconds(part, "STOP", unit) + add)
+def _intervals(part: Part, own: Keywords, words: Keywords, zero: float) -> tuple[Floats, Floats]:
+    """Intervals of a table, its own zero point [TIMEUNIT] added, else that of the events [s]."""
+    unit = own.text("TIMEUNIT") or words.text("TIMEUNIT")
+    add = own.time_zero() * own.seconds_in(unit) if own.text("TIMEZERO") else zero
+    return union(own.seconds(part, "START", unit) + add, own.seconds(part, "STOP", unit) + add)
 
 
 def _unjudged(detector: NDArray[Any] | None, tables: dict[int, Any]) -> list[int]:

@@ -11,7 +11,7 @@ from lake.source import Part, Source
 
 
 class Keywords:
-    """Keywords of the event table, else of the file.
+    """Keywords of a table, else (unless it is looked at alone) of the file.
 
     Attributes
     ----------
@@ -19,9 +19,10 @@ class Keywords:
     all : every keyword in capitals, with its value.
     """
 
-    def __init__(self, source: Source, part: Part) -> None:
+    def __init__(self, source: Source, part: Part, *, alone: bool = False) -> None:
         self.file = source.uri.rsplit("/", 1)[-1]
-        self.all = {key.upper(): value for key, value in {**source.header, **part.header}.items()}
+        header = part.header if alone else {**source.header, **part.header}
+        self.all = {key.upper(): value for key, value in header.items()}
 
     def text(self, *names: str) -> str:
         """The first of some keywords that says something, as text; empty where none does."""

@@ -1,5 +1,6 @@
 """What the header and the tables of an event list mean."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -14,6 +15,7 @@ from lake.kernels.event_lists import observation
 from lake.kernels.good_times import GoodTimes
 from lake.kernels.photons import EventList, photon_columns
 from lake.readers import read
+from lake.source import Content, Part, Source
 from schemas.lightlane import PHOTONS
 from tests.builders.photons import event_source, good_times, rows
 
@@ -278,3 +280,55 @@ def test_columns_of_other_lengths_than_the_times_are_refused():
     times = GoodTimes(np.empty(0, np.int64), np.empty(0), np.empty(0))
     with pytest.raises(ValueError, match=r"x: found times \(2,\), pi \(3,\), expected one shape"):
         EventList("x", "T", "I", np.zeros(2), times, columns={"pi": np.zeros(3)})
+
+
+def test_the_zero_point_of_a_good_time_table_is_in_timeunit_whatever_its_columns_are_in():
+    table = good_times((1, 10), TIMEUNIT="d", TIMEZERO=1.0)
+    table = replace(table, units={"START": "s", "STOP": "s"})
+    _, times, _ = rows(event_source({"TIME": [1.0]}, table))
+    assert (times[0]["start_s"], times[0]["stop_s"]) == (86401.0, 86410.0)
+
+
+def test_a_good_time_table_with_a_zero_point_that_is_no_number_is_refused():
+    with pytest.raises(SourceError, match="found TIMEZERO = 'abc', expected a finite number"):
+        observation(event_source({"TIME": [1.0]}, good_times((0, 9), TIMEZERO="abc")))
+
+
+def test_a_chip_may_be_spelled_in_any_case():
+    events = observation(event_source({"TIME": [1.0], "CCD_ID": [7]}, good_times((0, 9), ccd_id=7)))
+    assert events.good_times.detector_id.tolist() == [7]
+
+
+@pytest.mark.parametrize(
+    ("header", "fraction"),
+    [
+        ({"DTCOR": 0.9, "LIVETIME": 50.0, "ONTIME": 100.0}, 0.9),
+        ({"DEADC": 1.0}, 1.0),
+        ({"LIVETIME": 50.0, "ONTIME": 100.0}, 0.5),
+        ({"DTCOR": 0.0}, None),
+        ({"DTCOR": 1.5}, None),
+        ({"LIVETIME": 50.0}, None),
+    ],
+)
+def test_the_live_fraction_is_stated_or_live_time_over_time_on(header, fraction):
+    about, _, _ = rows(event_source({"TIME": [1.0]}, good_times((0, 9)), **header))
+    assert about["live_fraction"] == fraction
+
+
+def test_the_frame_of_xmm_is_stated_in_milliseconds():
+    source = event_source({"TIME": [1.0]}, good_times((0, 9)), TELESCOP="XMM", INSTRUME="EPN", FRMTIME=73.4)
+    assert_allclose(rows(source)[0]["frame_time_s"], 0.0734)
+
+
+@pytest.mark.parametrize("n_bits", [5, 8, 13])
+def test_bits_of_a_row_are_one_number_the_first_the_highest(n_bits):
+    bits = np.zeros((2, n_bits), bool)
+    bits[0, -1] = bits[1, 0] = True
+    source = event_source({"TIME": [1.0, 2.0], "STATUS": bits}, good_times((0, 9)))
+    assert observation(source).columns["status"].tolist() == [1, 1 << (n_bits - 1)]
+
+
+def test_a_table_of_rates_is_no_list_of_photons():
+    part = Part("RATES", 1, {}, {"TIME": np.array([1.0]), "RATE": np.array([3.0])})
+    with pytest.raises(SourceError, match="no table of photons; has RATES"):
+        observation(Source("list.fits", "0" * 64, 0, "fits", Content({}, (part,))))

@@ -83,7 +83,7 @@ def same(a: object, b: object) -> bool:
     if type(a) is not type(b):
         return False
     if isinstance(a, np.ma.MaskedArray):
-        alike = (a.mask is np.ma.nomask) == (b.mask is np.ma.nomask)
+        alike = not a.size or (a.mask is np.ma.nomask) == (b.mask is np.ma.nomask)
         return alike and same(np.ma.getmaskarray(a), np.ma.getmaskarray(b)) and same(a.data, b.data)
     if isinstance(a, np.ndarray):
         return (a.dtype, a.shape) == (b.dtype, b.shape) and _same_items(a, b)
