@@ -69,8 +69,8 @@ def prove_what_a_newcomer_breaks(folder: Path) -> Iterator[Criterion]:
         "a mistyped relation: one error, the nearest name, exit 1", " | ".join(typo.stderr.splitlines()),
         typo.returncode == 1 and "flattened_events" in typo.stderr and "Traceback" not in typo.stderr,
     )  # fmt: skip
-    yield passing("a full disk is told and leaves the lake as it was", "tests/test_store.py", "-k", "full_disk")
-    yield passing("a read-only root is told and leaves the lake as it was", "tests/test_store.py", "-k", "read_only")
+    yield passing("a full disk is told and leaves the lake as it was", "tests/test_upkeep.py", "-k", "full_disk")
+    yield passing("a read-only root is told and leaves the lake as it was", "tests/test_upkeep.py", "-k", "read_only")
     yield passing("the catalogue in plain DuckDB, from any folder", "tests/test_catalog.py")
 
 

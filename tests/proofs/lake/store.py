@@ -11,7 +11,12 @@ def prove_the_store(folder: Path) -> Iterator[Criterion]:
     yield passing(
         "killed three times and shuffled, the corpus equals a clean run hash for hash", "tests/test_exactly_once.py"
     )
-    yield passing("commits, keys, time travel, evolution, compaction, gc, frames", "tests/test_store.py")
+    yield passing(
+        "commits, keys, time travel, evolution, compaction, gc, frames",
+        "tests/test_store.py",
+        "tests/test_upkeep.py",
+        "tests/test_frames.py",
+    )
     yield passing("the same on an S3 server on loopback", "tests/test_object_store.py")
 
 
