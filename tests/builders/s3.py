@@ -1,5 +1,6 @@
 """An S3 server on loopback, its address in the environment as users have it."""
 
+import logging
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ def bucket_on_loopback() -> Iterator[str]:
     """The URL of an empty bucket; servers of one process share what is in them."""
     from moto.server import ThreadedMotoServer
 
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # a line a request
     server = ThreadedMotoServer("127.0.0.1", 0)
     server.start()
     host, port = server.get_host_and_port()
