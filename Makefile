@@ -33,15 +33,16 @@ types: $(READY)
 # Wheels alone run no code at installation; pims, which sunpy's map brings along, is published as source only.
 WHEELS := --require-hashes --only-binary :all: --no-binary pims
 
-# uv installs the set in seconds and pip in minutes, so uv does where pip can get it.
+# uv installs the set in seconds and pip in minutes, so uv does where pip can get it and it finds the packages itself.
 $(READY): requirements.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "error: Lightlake needs Python 3.11 or newer; found $$(python3 --version 2>&1)"; exit 1; }
 	@echo "installing into $(VENV), once" >&2; date +%s > .installing
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv 2>/dev/null || true
-	@if test -x $(BIN)/uv; \
-	then $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python $(WHEELS) -r requirements.lock; \
-	else $(BIN)/python -m pip install --quiet $(WHEELS) -r requirements.lock; fi
+	@{ test -x $(BIN)/uv && \
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python $(WHEELS) -r requirements.lock 2>/dev/null; } || { \
+	echo "uv gets no packages here; pip takes some minutes" >&2; \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps $(WHEELS) -r requirements.lock; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@echo "installed in $$(( $$(date +%s) - $$(cat .installing) )) s" >&2; rm .installing
 	@touch $(READY)

@@ -154,6 +154,8 @@ def publish_once(
     ------
     ConflictError
         A garbage collection came between.
+    CommitError
+        What is there has other bytes than its name says, and the content may have no other name.
     """
     while path in taken_names:
         path = _numbered(path, taken_names[path])

@@ -17,7 +17,7 @@ ALLOWED = {
     "flows/demos": ("flows.demos", "lake.store", "lake.synth", "polars"),
     "schemas": ("schemas", "lake.schema", "pyarrow"),
     "lake/readers": (
-        "lake.readers", "lake.errors", "lake.source", "lake.clocks",
+        "lake.readers", "lake.errors", "lake.source", "lake.clocks", "lake.limits",
         "numpy", "astropy", "cdflib", "h5py", "imagecodecs", "isal",
     ),
     "lake/kernels": (

@@ -109,8 +109,9 @@ def forget(session: Session, args: Namespace) -> int:
                     tx.delete(dataset, sources=[sha256])
     for uri in chosen.values():
         session.say(printable(uri))
-    line = f"{len(chosen):,} input{'' if len(chosen) == 1 else 's'} {{}} forgotten, commit {lake.number}"
-    return _done(session, args, {"commit": lake.number, "forgotten": sorted(chosen.values())}, line)
+    n = len(chosen)
+    line = f"{n:,} input{'' if n == 1 else 's'} {{}} forgotten, commit {lake.number}"
+    return _done(session, args, {"commit": lake.number, "forgotten": sorted(chosen.values())}, line, n)
 
 
 def _is_named(word: str, sha256: str, uri: str) -> bool:
@@ -137,8 +138,10 @@ def compact(session: Session, args: Namespace) -> int:
     return _done(session, args, found, line)
 
 
-def _done(session: Session, args: Namespace, found: dict[str, Any], line: str) -> int:
+def _done(session: Session, args: Namespace, found: dict[str, Any], line: str, n: int = 2) -> int:
+    """Tell what a command did to `n` things, or would do, in a line with a place for the verb."""
     if session.json:
         session.document({**found, "dry_run": args.dry_run})
-    session.say(line.format("would be" if args.dry_run else "were"))
+    did = "was" if n == 1 else "were"
+    session.say(line.format("would be" if args.dry_run else did))
     return 0

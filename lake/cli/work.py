@@ -129,8 +129,12 @@ def _are_known(session: Session, chosen: Pipeline, paths: Sequence[Path]) -> boo
     lake = session.lake()
     held = [{s for d, s in lake.snapshot.ingested if d == name} for name in chosen.datasets]
     known = set.intersection(*held) if held else set()
-    if not known or not all(staged_digest(path)[0] in known for path in paths):
+    if not known:
         return False
+    with progress(session, "looking which files are known", len(paths)) as state:
+        for state.done, path in enumerate(paths):
+            if staged_digest(path)[0] not in known:
+                return False
     # A run that was killed before it wrote the catalogue is brought to its end.
     with lake.transaction("run"):
         pass
@@ -159,7 +163,7 @@ def _rehearsed(session: Session, chosen: Pipeline, paths: Sequence[Path]) -> dic
 
 
 def _told(session: Session, chosen: Pipeline, done: dict[str, Any], dry: bool = False) -> int:
-    """Tell what a run did, in UX's words; 3 where files were left out."""
+    """Tell what a run did, a line and the files it left out; 3 where there are any."""
     if session.json:
         session.document({**done, "dry_run": True} if dry else done)
     would = "would be " if dry else ""

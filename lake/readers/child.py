@@ -24,6 +24,7 @@ from typing import Any
 
 import lake.errors as errors
 from lake.errors import Malformed, Refused, SourceError
+from lake.limits import lower
 from lake.readers import decoded
 from lake.readers.parcel import pack, unpack
 from lake.source import Content
@@ -213,7 +214,7 @@ def serve(memory: int) -> None:
     answers = os.dup(1)
     os.dup2(2, 1)  # what a library prints is talk, not an answer
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _limit(memory)
+    lower({resource.RLIMIT_AS: memory, resource.RLIMIT_FSIZE: FILE_BYTES, resource.RLIMIT_CORE: 0})
     folder = Path.cwd()
     with suppress(BrokenPipeError):
         os.write(answers, READY)
@@ -221,19 +222,6 @@ def serve(memory: int) -> None:
             _decode(folder, *json.loads(line))
             os.write(answers, DONE)
     shutil.rmtree(folder, ignore_errors=True)
-
-
-def _limit(memory: int) -> None:
-    """Limits of the process, none above those it was given; not every system knows all of them."""
-    for what, most in (
-        (resource.RLIMIT_AS, memory),
-        (resource.RLIMIT_FSIZE, FILE_BYTES),
-        (resource.RLIMIT_CORE, 0),
-    ):
-        hard = resource.getrlimit(what)[1]
-        n = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        with suppress(ValueError, OSError):
-            resource.setrlimit(what, (n, n))
 
 
 def _limit_cpu(seconds: int) -> None:

@@ -1,6 +1,5 @@
 """The third wall, from inside: one statement in a process of its own, under limits that the system keeps."""
 
-import contextlib
 import io
 import json
 import os
@@ -14,6 +13,8 @@ import duckdb
 import pyarrow as pa
 
 from lake.errors import Forbidden, LakeError, Refused, TooLarge
+from lake.explain import check_calls
+from lake.limits import lower
 from lake.log import Piece, Snapshot
 from lake.prune import pruned
 from lake.query import checked_parameters, explained
@@ -43,25 +44,22 @@ def main() -> None:
 
 
 def limit(seconds: int, memory: int) -> None:
-    """Let the kernel end this process at a time on the CPU, refuse it memory, and keep it from writing to any file.
-
-    Where a system does not know one of these limits (an address space has none outside Linux), the others hold.
-    """
-    kinds = {
-        resource.RLIMIT_AS: memory,
-        resource.RLIMIT_CPU: seconds,
-        resource.RLIMIT_FSIZE: 0,
-        resource.RLIMIT_CORE: 0,
-    }
-    for kind, most in kinds.items():
-        with contextlib.suppress(ValueError, OSError):
-            resource.setrlimit(kind, (most, most))
+    """Let the kernel end this process at a time on the CPU, refuse it memory, and keep it from writing to any file."""
+    lower(
+        {
+            resource.RLIMIT_AS: memory,
+            resource.RLIMIT_CPU: seconds,
+            resource.RLIMIT_FSIZE: 0,
+            resource.RLIMIT_CORE: 0,
+        }
+    )
 
 
 def answer(job: Job, channel: Channel) -> bytes:
     """The rows as an Arrow stream, the names that were read in its schema's metadata."""
     snapshot = job.snapshot
     names = with_inputs(checked(job.text, names_of(snapshot), relations()), snapshot)
+    check_calls(job.text, snapshot)
     files = PinnedFiles(snapshot, local_opener(job.folder) if job.folder else asking_opener(channel))
     pieces = pruned(snapshot, job.text, job.params, names)
     try:

@@ -1,4 +1,4 @@
-"""The child process below every decoder written in C (number 50): nothing dies but it."""
+"""The child process below every decoder written in C: nothing dies but it."""
 
 import os
 import shutil

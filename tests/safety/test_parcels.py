@@ -1,4 +1,4 @@
-"""Files decoded in a child process (number 50): they read apart as they read here."""
+"""Files decoded in a child process: they read apart as they read here."""
 
 import gzip
 

@@ -1,4 +1,4 @@
-"""Numbers 98 to 100 and 106: who may reach us, what may be told of a secret, and a clock that goes back."""
+"""Who may reach us, what may be told of a secret, and a clock that goes back."""
 
 import json
 import os

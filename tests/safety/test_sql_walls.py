@@ -1,4 +1,4 @@
-"""The three walls around a stranger's SQL: SAFETY.md §4, and 53 to 97 of its §8."""
+"""The three walls around a stranger's SQL: what they refuse, and what they let through."""
 
 import json
 import os
@@ -102,6 +102,11 @@ def test_without_the_wall_of_syntax_settings_come_out_and_with_it_they_do_not(st
     texts = ["select value from duckdb_settings() where name = 'threads'", "select current_setting('threads')"]
     assert all("rows" in a for a in stage.asked(sys.executable, ["files"], texts))
     assert [a["error"] for a in stage.asked(sys.executable, ["files", "syntax"], texts)] == ["Forbidden", "Forbidden"]
+
+
+def test_numbers_given_to_relations_keep_their_bounds_for_strangers_too(stage):
+    with pytest.raises(QueryError, match="bin_s: found '0', expected a finite number above 0"):
+        untrusted.sql(stage.lake, "from lightlane.light_curves(bin_s := 0)")
 
 
 def test_what_science_asks_has_the_owner_s_answers(stage, python):

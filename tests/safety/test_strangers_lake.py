@@ -1,4 +1,4 @@
-"""A lake from a stranger (numbers 48, 49, 51): metadata, footers and the log that lie, each consistent in itself."""
+"""A lake from a stranger: metadata, footers and the log that lie, each consistent in itself."""
 
 import hashlib
 import json

@@ -24,6 +24,11 @@ def prove_that_damage_of_every_format_is_told(folder: Path) -> Iterator[Criterio
 
 def prove_that_damage_of_every_real_file_is_told(folder: Path) -> Iterator[Criterion]:
     files = [path for path in sorted(DATA.rglob("*")) if path.is_file()]
+    if not files:
+        yield Criterion(
+            "every real file, whole and damaged", f"no real files in {DATA.name}: see LIGHTLAKE_DATA", False
+        )
+        return
     found = tried(files, PER_REAL_FILE)
     whole = bool(files) and len(found) == len(files) * (PER_REAL_FILE + 1) and not wrong(found)
     yield Criterion(f"{len(files)} real files, whole and damaged {PER_REAL_FILE} times each", summed(found), whole)
