@@ -13,7 +13,7 @@ from lake.errors import QueryError
 from lake.log import Snapshot
 from lake.pieces import PIXELS, read_rows
 from lake.schema import Array
-from lake.segment_guard import check_segment
+from lake.segment_guard import check_metadata, check_sizes
 from lake.storage import Storage
 
 BOOKKEEPING = ("segment", "segment_index")
@@ -40,15 +40,17 @@ class Segment:
         Refused
             It is none that this lake writes.
         """
-        check_segment(self.storage, self.path, dict(self.sizes))
+        check_sizes(self.storage, self.path, dict(self.sizes))
         return _opened(self)
 
 
 @lru_cache(maxsize=256)
 def _opened(segment: Segment) -> Any:
+    """The array with its metadata, which are looked at and read once."""
     import zarr
     from zarr.storage import FsspecStore
 
+    check_metadata(segment.storage, segment.path, dict(segment.sizes))
     url = segment.storage.url(f"{segment.path}/{PIXELS}")
     if segment.storage.filesystem is None:
         return zarr.open_array(url, mode="r", zarr_format=3)
@@ -85,12 +87,16 @@ class FrameStack:
         y, x = (slice(k, k + 1) if isinstance(k, int | np.integer) else k for k in key[n:])
         which, index = self.which[key[:n]], self.index[key[:n]]
         window = (len(range(*y.indices(self.shape[-2]))), len(range(*x.indices(self.shape[-1]))))
-        frames = np.full((which.size, *window), self.array.fill, self.dtype)
-        for segment in np.unique(which[which >= 0]):
-            places = np.flatnonzero(which.ravel() == segment)
-            stored = self.segments[segment].open()
-            rows = index.ravel()[places]
-            frames[places] = _read(stored, rows, n, y, x).reshape(len(places), *window)
+        found = np.unique(which)
+        if len(found) == 1 and found[0] >= 0:
+            # As chunks mostly are: all of one segment, which is then copied nowhere.
+            frames = _read(self.segments[found[0]].open(), index.ravel(), n, y, x)
+        else:
+            frames = np.full((which.size, *window), self.array.fill, self.dtype)
+            for segment in found[found >= 0]:
+                places = np.flatnonzero(which.ravel() == segment)
+                rows = index.ravel()[places]
+                frames[places] = _read(self.segments[segment].open(), rows, n, y, x).reshape(len(places), *window)
         single = tuple(0 if isinstance(k, int | np.integer) else slice(None) for k in key[n:])
         chosen: NDArray[Any] = frames.reshape(*which.shape, *window)[(..., *single)]
         return chosen

@@ -20,20 +20,30 @@ MOST_CHUNK = 256 << 20
 MOST_METADATA = 1 << 20
 
 
-def check_segment(storage: Storage, path: str, sizes: Mapping[str, int]) -> None:
-    """Compare a segment with the files that the log lists.
+def check_sizes(storage: Storage, path: str, sizes: Mapping[str, int]) -> None:
+    """Compare a segment with the files that the log lists, by their lengths.
 
     Raises
     ------
     CommitError
-        A file is missing or of another length; or the log lists no file for a shard.
-    Refused
-        Its metadata ask for a codec that is not ours, a chunk above 256 MiB, or contradict themselves.
+        A file is missing or of another length.
     """
     for name, size in sizes.items():
         found = storage.size(f"{path}/{name}")
         if found != size:
             raise CommitError(f"{path}/{name}: {found or 'no'} bytes, the log has {size}", "lake verify")
+
+
+def check_metadata(storage: Storage, path: str, sizes: Mapping[str, int]) -> None:
+    """Check what the metadata of a segment ask for.
+
+    Raises
+    ------
+    CommitError
+        The log lists no file for a shard, or no metadata.
+    Refused
+        They ask for a codec that is not ours, a chunk above 256 MiB, or contradict themselves.
+    """
     nodes = [name for name in sizes if name.rpartition("/")[2] == METADATA]
     if not nodes:
         raise CommitError(f"{path}: the log lists no {METADATA}", "lake verify")

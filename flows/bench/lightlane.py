@@ -32,7 +32,7 @@ N_FILTERED, LIMIT_S = 546_451, 0.5
 # A grating gives every photon a wavelength, and of the HRC all filters have something to do.
 SCENE = Scene("chandra-hrc", 1000.0, (Emitter(555.0),), obs_id="90004", has_grating=True, bad_share=0.01)
 SEED = 20_260_301
-QUICK = {"rounds": 1, "rounds_filters": 1}
+QUICK = {"rounds": 3, "rounds_filters": 3}
 
 
 def lines(folder: Path, rounds: int = 7, rounds_filters: int = 5, n_filtered: int = N_FILTERED) -> Iterator[Line]:

@@ -17,7 +17,7 @@ from lake.store import Lake
 
 # Frames, frames of a segment, and their side.
 LAYOUTS = ((64, 1, 1024), (1280, 20, 256))
-QUICK = {"layouts": ((16, 1, 1024), (320, 20, 256)), "rounds": 5}
+QUICK = {"layouts": ((16, 1, 1024), (320, 20, 256)), "rounds": 9}
 
 
 def lines(folder: Path, layouts: tuple[tuple[int, int, int], ...] = LAYOUTS, rounds: int = 15) -> Iterator[Line]:

@@ -34,7 +34,7 @@ def add(commands: Commands) -> None:
         ["lake bench --quick", "lake bench commits opening -o bench.csv"],
     )
     parser.add_argument("name", nargs="*", metavar="NAME", help="only these: commits, opening …, or a pipeline (all)")
-    parser.add_argument("--quick", action="store_true", help="smaller and fewer, within a minute")
+    parser.add_argument("--quick", action="store_true", help="smaller and fewer, within two minutes")
     parser.add_argument("-o", "--output", metavar="FILE", help="write to a file; its ending chooses the format")
 
 

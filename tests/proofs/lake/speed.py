@@ -19,7 +19,7 @@ def prove_the_speed(folder: Path) -> Iterator[Criterion]:
         return
     document = json.loads(run.stdout)
     seconds = document["seconds"]
-    yield Criterion("lake bench --quick: under 60 s", f"{seconds:.0f} s", seconds < 60)
+    yield Criterion("lake bench --quick: under two minutes", f"{seconds:.0f} s", seconds < 120)
     for words in document["lines"]:
         bench, held = words.pop("bench"), words.pop("held")
         if words["wanted"]:
