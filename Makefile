@@ -14,7 +14,7 @@ demo: $(READY)
 	@$(BIN)/lake demo $(SMALL)
 
 test: $(READY)
-	@$(BIN)/python -m pytest -m "not slow"
+	@$(BIN)/python -m pytest -m "not slow" -n auto --maxprocesses 4 --dist loadfile
 
 test-all: $(READY)
 	@$(BIN)/python -m pytest --timeout 1200

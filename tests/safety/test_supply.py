@@ -45,6 +45,7 @@ pytest11 anyio
 pytest11 hypothesis
 pytest11 platformdirs
 pytest11 pytest-timeout
+pytest11 pytest-xdist
 pytest11 zarr
 python.templating.engines mako
 setuptools.finalize_distribution_options setuptools
