@@ -22,7 +22,7 @@ ALLOWED = {
     ),
     "lake/kernels": (
         "lake.kernels", "lake.errors", "lake.source", "lake.clocks", "lake.units", "numpy", "scipy", "numba", "skimage",
-        "erfa",
+        "erfa", "sgp4",
     ),
     "lake/synth": ("lake.synth", "lake.kernels", "numpy", "astropy"),
     "lake/bench": (
