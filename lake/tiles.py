@@ -10,6 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 Columns = dict[str, Any]
+COLUMNS = {
+    "n_pixels": np.int64, "pixel_sum": np.float64, "pixel_sum_of_squares": np.float64, "pixel_min": np.float64,
+    "pixel_max": np.float64,
+}  # fmt: skip
+# Of whole numbers these are whole.
+WHOLE = ("pixel_sum", "pixel_min", "pixel_max")
 
 
 def tile_statistics(pixels: NDArray[Any], tile: int) -> tuple[Columns, NDArray[np.int64]]:
@@ -38,26 +44,13 @@ def tile_statistics(pixels: NDArray[Any], tile: int) -> tuple[Columns, NDArray[n
     """
     _refuse_inexact(pixels, tile)
     n, height, width = pixels.shape
-    rows, columns = np.arange(0, height, tile), np.arange(0, width, tile)
-    shape = (n, len(rows), len(columns))
-    real = pixels.dtype.kind == "f"
-    finite = np.isfinite(pixels) if real else np.broadcast_to(True, pixels.shape)
-    number = np.float64 if real else np.int64
-    found: Columns = {"n_pixels": _blocks(np.add, finite, np.int64, rows, columns)}
-    clean = np.where(finite, pixels, 0).astype(np.float64) if real else pixels
-    found["pixel_sum"] = _blocks(np.add, clean, number, rows, columns)
-    # Squares of up to 16 bits and their sums over a tile stay below 2^53, where float64 still counts.
-    found["pixel_sum_of_squares"] = _blocks(np.add, np.square(clean, dtype=np.float64), np.float64, rows, columns)
-    low, high = (np.where(finite, pixels, edge) for edge in (np.inf, -np.inf)) if real else (pixels, pixels)
-    found["pixel_min"] = _blocks(np.minimum, low, number, rows, columns)
-    found["pixel_max"] = _blocks(np.maximum, high, number, rows, columns)
-    empty = found["n_pixels"] == 0
-    for name in ("pixel_sum", "pixel_sum_of_squares", "pixel_min", "pixel_max"):
-        if empty.any():
-            found[name] = np.where(empty, np.nan, found[name])
-        found[name] = found[name].ravel()
-    found["n_pixels"] = found["n_pixels"].ravel()
-    frame, tile_y, tile_x = (axis.ravel() for axis in np.indices(shape))
+    rows, columns = range(0, height, tile), range(0, width, tile)
+    number = np.float64 if pixels.dtype.kind == "f" else np.int64
+    each = [_summed(frame[y : y + tile, x : x + tile], number) for frame in pixels for y in rows for x in columns]
+    found: Columns = {name: np.array([s[k] for s in each], dtype) for k, (name, dtype) in enumerate(COLUMNS.items())}
+    if number is np.int64 and all(found["n_pixels"]):
+        found |= {name: np.array([s[k] for s in each], number) for k, name in enumerate(COLUMNS) if name in WHOLE}
+    frame, tile_y, tile_x = (axis.ravel() for axis in np.indices((n, len(rows), len(columns))))
     return {**found, "tile_y": tile_y.astype(np.int32), "tile_x": tile_x.astype(np.int32)}, frame
 
 
@@ -70,10 +63,12 @@ def _refuse_inexact(pixels: NDArray[Any], tile: int) -> None:
         raise ValueError(f"tile: found {tile}, expected a whole number of 1 or more")
 
 
-def _blocks(
-    ufunc: np.ufunc, values: NDArray[Any], dtype: type, rows: NDArray[np.int64], columns: NDArray[np.int64]
-) -> NDArray[Any]:
-    """A ufunc reduced over the tiles that start at these rows and columns, in one fixed order."""
-    across = ufunc.reduceat(values, rows, axis=1, dtype=dtype)
-    tiles: NDArray[Any] = ufunc.reduceat(across, columns, axis=2, dtype=dtype)
-    return tiles
+def _summed(block: NDArray[Any], number: type) -> tuple[Any, ...]:
+    """The statistics of one tile; of its own order alone, so that the same pixels always give the same."""
+    if number is np.float64 and not (finite := np.isfinite(block)).all():
+        block = block[finite]
+    if not block.size:
+        return 0, np.nan, np.nan, np.nan, np.nan
+    # Squares of up to 16 bits and their sums over a tile stay below 2^53, where float64 still counts.
+    square = np.square(block, dtype=np.float64).sum()
+    return block.size, block.sum(dtype=number), square, block.min(), block.max()
