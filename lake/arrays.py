@@ -149,6 +149,41 @@ def open_array(snapshot: Snapshot, storage: Storage, array: Array) -> Any:
     return xr.DataArray(pixels, dims=array.dims, coords=coords, name=array.name, attrs=attrs)
 
 
+@dataclass(frozen=True)
+class StoredFrame:
+    """One frame where it lies, for a worker to read."""
+
+    segment: Segment
+    index: tuple[int, ...]
+
+    def read(self) -> NDArray[Any]:
+        """Its pixels, shape (y, x).
+
+        Raises
+        ------
+        CommitError
+            They are not as the log has them.
+        """
+        pixels: NDArray[Any] = self.segment.open()[self.index]
+        return pixels
+
+
+def stored_frames(snapshot: Snapshot, storage: Storage, array: Array, rows: pa.Table) -> list[StoredFrame | None]:
+    """Where the frames lie of which these are rows of the frame table, with `segment` and `segment_index`.
+
+    Returns
+    -------
+    One a row, in the order of the rows; None where the pixels are missing.
+    """
+    places = zip(rows["segment"].to_pylist(), rows["segment_index"].to_pylist(), strict=True)
+    between = (0,) * (len(array.frame_dims) - 1)
+    found: list[StoredFrame | None] = []
+    for path, index in places:
+        sizes = tuple((name, size[1]) for name, size in snapshot.pieces[path].files.items()) if path else ()
+        found.append(StoredFrame(Segment(storage, path, sizes), (index, *between)) if path else None)
+    return found
+
+
 def frame_rows(snapshot: Snapshot, storage: Storage, array: Array) -> pa.Table:
     """Every row of the frame table, in order of the frame axes."""
     from lake.keys import merged

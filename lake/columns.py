@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from lake.errors import SchemaError
-from lake.source import Coded
+from lake.source import Coded, Ragged
 
 IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
@@ -133,6 +133,8 @@ def _as_arrow(values: Any, n: int) -> pa.Array:
         return values
     if isinstance(values, Coded):
         return pa.DictionaryArray.from_arrays(values.index, list(values.kinds)).cast(pa.string())
+    if isinstance(values, Ragged):
+        return pa.ListArray.from_arrays(values.offsets, values.values)
     if isinstance(values, str | bytes) or not hasattr(values, "__len__"):
         return pa.repeat(pa.scalar(values.item() if isinstance(values, np.generic) else values), n)
     if isinstance(values, np.ma.MaskedArray):

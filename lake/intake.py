@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from lake.blocks import THREADS, Outcome, Progress, map_items
 from lake.errors import LakeError, SchemaError, SourceError
-from lake.log import Json
+from lake.log import Json, Snapshot
 from lake.readers import read
 from lake.readers.child import children
 from lake.readers.guards import sha256_of
@@ -78,6 +78,7 @@ def take_in(
     datasets: Sequence[Declaration],
     rows_of: RowsOf,
     *,
+    kinds: Sequence[Sequence[Declaration]] = (),
     run: str = "",
     scheduler: str = THREADS,
     workers: int = 0,
@@ -93,15 +94,15 @@ def take_in(
 
     Parameters
     ----------
-    datasets : what the pipeline fills; a file that all of them have is known and not read again.
+    datasets : what a file fills; one that all of them have is known and not read again.
+    kinds : the same for files of other kinds, where a pipeline takes several; each kind has datasets of its own.
     rows_of : what one file gives; it runs where the scheduler runs it.
     strict : raise what the first bad file raises, instead of leaving it out.
     before, total : files of the run that other batches took in already, and files of the run; 0 for these alone.
     progress : called after each file with those done and all of the run.
     """
     n_all = total or len(paths)
-    held = [{s for d, s in lake.snapshot.ingested if d == declaration.name} for declaration in datasets]
-    known = frozenset(set.intersection(*held)) if held else frozenset()
+    known = known_inputs(lake.snapshot, [[d.name for d in kind] for kind in (datasets, *kinds)])
     try:
         outcomes = map_items(
             stage_file, paths, scheduler=scheduler, workers=workers, strict=strict,
@@ -115,10 +116,18 @@ def take_in(
     return [o.value if o.value is not None else _left_out(o, names) for o in outcomes]
 
 
+def known_inputs(snapshot: Snapshot, kinds: Sequence[Sequence[str]]) -> frozenset[str]:
+    """SHA-256 of the files that all datasets of one kind have."""
+    held: dict[str, set[str]] = {}
+    for dataset, sha256 in snapshot.ingested:
+        held.setdefault(dataset, set()).add(sha256)
+    return frozenset().union(*(set.intersection(*(held.get(name, set()) for name in kind)) for kind in kinds if kind))
+
+
 def stage_file(path: str, *, storage: Storage, known: frozenset[str], rows_of: RowsOf, words: dict[str, Any]) -> Intake:
     """One file, read and staged with these words; left alone where its bytes are known."""
     local, uri = Path(path), recorded(path)
-    if local.is_file():
+    if known and local.is_file():
         with local.open("rb") as raw:
             sha256 = sha256_of(raw)
         if sha256 in known:

@@ -125,7 +125,7 @@ def parquet_profile(schema: pa.Schema) -> dict[str, Any]:
         "compression_level": 1,
         "row_group_size": ROW_GROUP,
         "use_dictionary": [name for name in few if not pa.types.is_boolean(schema.field(name).type)],
-        "column_encoding": {f.name: code for f in schema if (code := _number_encoding(f.type))},
+        "column_encoding": {_leaf(f): code for f in schema if (code := _number_encoding(f.type))},
         "write_statistics": True,
         "version": "2.6",
     }
@@ -134,8 +134,18 @@ def parquet_profile(schema: pa.Schema) -> dict[str, Any]:
 SMALL = (pa.int8(), pa.uint8(), pa.int16(), pa.uint16())
 
 
+def _leaf(field: pa.Field) -> str:
+    """The name by which Parquet knows the values of a column."""
+    return f"{field.name}.list.element" if pa.types.is_list(field.type) else str(field.name)
+
+
 def _number_encoding(kind: pa.DataType) -> str:
-    """The Parquet encoding of numbers that have no dictionary; empty for what is no such number."""
+    """The Parquet encoding of numbers that have no dictionary; empty for what is no such number.
+
+    Whole numbers in lists stay as they are: where one list ends and another begins their differences are large.
+    """
+    if pa.types.is_list(kind):
+        return "BYTE_STREAM_SPLIT" if pa.types.is_floating(kind.value_type) else ""
     if pa.types.is_float32(kind) or pa.types.is_float64(kind):
         return "BYTE_STREAM_SPLIT"
     is_whole = pa.types.is_integer(kind) or pa.types.is_timestamp(kind)

@@ -204,6 +204,9 @@ class Table:
         return replace(newer, columns=tuple(columns.values()))
 
 
+NAN = float("nan")
+
+
 @dataclass(frozen=True)
 class Array:
     """Declared frames: an array with named axes, and a table of what is known of each frame.
@@ -236,6 +239,9 @@ class Array:
         if self.dims[-2:] != ("y", "x"):
             raise SchemaError(f"{self.name}: the last axes are y, x; found {', '.join(self.dims)}")
         object.__setattr__(self, "frame_dims", self.dims[:-2])
+        if self.fill != self.fill:
+            # No NaN equals another, but each equals itself, and so do two declarations that share one.
+            object.__setattr__(self, "fill", NAN)
         missing = set(self.frame_dims) - {c.name for c in self.columns}
         if missing:
             raise SchemaError(f"{self.name}: axis {', '.join(sorted(missing))} has no column")
@@ -278,7 +284,8 @@ class Array:
             "dtype": self.dtype,
             "unit": self.unit,
             "chunk": list(self.chunk),
-            "fill": self.fill,
+            # JSON has no NaN; Zarr writes the same word.
+            "fill": "NaN" if self.fill != self.fill else self.fill,
             "tile": self.tile,
             "columns": [column_json(c) for c in self.columns],
         }
@@ -288,7 +295,8 @@ class Array:
         """The declaration from the log."""
         return cls(
             words["name"], words["doc"], tuple(words["dims"]), words["dtype"], words["unit"], tuple(words["chunk"]),
-            words["fill"], tuple(column_from_json(w) for w in words["columns"]), words["tile"],
+            float(words["fill"]) if words["fill"] == "NaN" else words["fill"],
+            tuple(column_from_json(w) for w in words["columns"]), words["tile"],
         )  # fmt: skip
 
     def evolved(self, newer: "Array") -> "Array":

@@ -28,6 +28,23 @@ class Coded:
 
 
 @dataclass(frozen=True)
+class Ragged:
+    """A list of numbers a row, all of them in one array.
+
+    Attributes
+    ----------
+    offsets : where each row's list begins, and where the last ends, integer, shape (n + 1,).
+    values : the numbers, shape (n_values,).
+    """
+
+    offsets: NDArray[np.int32]
+    values: NDArray[Any]
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+
+@dataclass(frozen=True)
 class Part:
     """One table or image of a file: an HDU, the record variables of a CDF, the frames of a PGM stream.
 

@@ -7,6 +7,10 @@ from lake.errors import SchemaError
 
 # What the last words of a column's name say, longest first.
 ENDINGS = {
+    "e_per_s_cm2": "electron / (s cm2)",
+    "per_s_cm2": "1 / (s cm2)",
+    "rad_s2": "rad / s2",
+    "rad_s": "rad / s",
     "w_m2": "W / m2",
     "dn_per_s": "DN / s",
     "km_per_s": "km / s",
@@ -18,10 +22,14 @@ ENDINGS = {
     "mjd": "d",
     "nm": "nm",
     "km": "km",
+    "cm2": "cm2",
+    "um": "um",
+    "px2": "pix2",
     "px": "pix",
     "dn": "DN",
     "kev": "keV",
     "ev": "eV",
+    "e": "electron",
     "hz": "Hz",
     "s": "s",
 }
