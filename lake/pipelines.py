@@ -5,6 +5,7 @@ import importlib
 import importlib.util
 import json
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -44,9 +45,14 @@ class Pipeline:
         return ast.parse(self.path.read_text(encoding="utf-8"))
 
     @property
+    def text(self) -> str:
+        """What the file of the flow says of it."""
+        return ast.get_docstring(self._tree) or ""
+
+    @property
     def doc(self) -> str:
-        """First line of the flow's docstring, with the pipeline's field before the colon."""
-        return (ast.get_docstring(self._tree) or "").partition("\n")[0]
+        """The first line of it, with the pipeline's field before the colon."""
+        return self.text.partition("\n")[0]
 
     @cached_property
     def parameters(self) -> tuple[Parameter, ...]:
@@ -60,22 +66,46 @@ class Pipeline:
             *zip(named, defaults if named else (), strict=False),
             *zip(flow.args.kwonlyargs, flow.args.kw_defaults, strict=True),
         ]
+        docs = _parameter_docs(ast.get_docstring(flow) or "")
         return tuple(
-            _parameter(a.arg, ast.unparse(a.annotation) if a.annotation else "str", d)
+            _parameter(a.arg, ast.unparse(a.annotation) if a.annotation else "str", d, docs.get(a.arg, ""))
             for a, d in both
             if a.arg != "strict"
         )
 
     @cached_property
+    def _assigned(self) -> dict[str, ast.expr]:
+        """What its schema gives names to, in its order."""
+        path = _places("schemas")[0] / f"{self.name}.py"
+        body = ast.parse(path.read_text(encoding="utf-8")).body if path.exists() else []
+        both = [(n.targets[0], n.value) for n in body if isinstance(n, ast.Assign)]
+        return {target.id: value for target, value in both if isinstance(target, ast.Name)}
+
+    @cached_property
+    def _declared(self) -> dict[str, str]:
+        """Names of its datasets by the names that its schema gives them."""
+        calls = {name: call for name, call in self._assigned.items() if isinstance(call, ast.Call)}
+        declared = {n: c for n, c in calls.items() if isinstance(c.func, ast.Name) and c.func.id in ("Table", "Array")}
+        named = {name: text for name, call in declared.items() if (text := _first_text(call))}
+        return {name: text if "." in text else f"{self.name}.{text}" for name, text in named.items()}
+
+    @property
     def datasets(self) -> tuple[str, ...]:
         """Tables and arrays that its schema declares, in its order."""
-        path = _places("schemas")[0] / f"{self.name}.py"
-        if not path.exists():
-            return ()
-        calls = [n for n in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(n, ast.Call)]
-        declared = [c for c in calls if isinstance(c.func, ast.Name) and c.func.id in ("Table", "Array")]
-        names = [_first_text(c) for c in sorted(declared, key=lambda c: c.lineno)]
-        return tuple(name if "." in name else f"{self.name}.{name}" for name in names if name)
+        return tuple(self._declared.values())
+
+    @property
+    def kinds(self) -> tuple[tuple[str, ...], ...]:
+        """Datasets that a file fills, by the kind of file: KINDS of its schema, else all that it declares."""
+        stated = self._assigned.get("KINDS")
+        kinds = stated.elts if isinstance(stated, ast.Tuple) else ()
+        groups = [[e.id for e in kind.elts if isinstance(e, ast.Name)] for kind in kinds if isinstance(kind, ast.Tuple)]
+        return tuple(tuple(self._declared[name] for name in group) for group in groups) or (self.datasets,)
+
+    @property
+    def derives(self) -> bool:
+        """Whether it works anything out of what is in the lake already, so that a run needs no new file."""
+        return bool(set(self.datasets) - {name for kind in self.kinds for name in kind})
 
     @cached_property
     def relations(self) -> tuple[str, ...]:
@@ -87,6 +117,11 @@ class Pipeline:
     def has_demo(self) -> bool:
         """Whether it brings sample files with known truth."""
         return (self.path.parent / "demos" / self.path.name).exists()
+
+    @property
+    def has_exports(self) -> bool:
+        """Whether it writes the files of the program that it comes from."""
+        return (self.path.parent / "exports" / self.path.name).exists()
 
     @property
     def has_bench(self) -> bool:
@@ -111,13 +146,20 @@ class Pipeline:
             raise QueryError(f"{self.name}: {error.message}", f"lake run {self.name} --help") from None
 
 
-def _parameter(name: str, annotation: str, default: ast.expr | None) -> Parameter:
+def _parameter_docs(text: str) -> dict[str, str]:
+    """What a docstring says of each parameter, in a line `name : meaning` of its own and those indented below it."""
+    section = text.partition("Parameters\n----------\n")[2].partition("\n\n")[0]
+    found = re.findall(r"^(\w+) : (.*(?:\n +.*)*)", section, re.MULTILINE)
+    return {name: " ".join(words.split()).rstrip(".") for name, words in found}
+
+
+def _parameter(name: str, annotation: str, default: ast.expr | None, doc: str) -> Parameter:
     """A parameter as a signature states it; a type that nobody types on a command line is taken as text."""
     words = [word.strip() for word in annotation.split("|")]
     outer, _, inner = next((word for word in words if word != "None"), "str").partition("[")
     kind = KINDS.get(inner.rstrip("]").split(",")[0] if outer in MANY else outer, str)
     many = MANY.get(outer)
-    return Parameter(name, "", "", kind, _constant(default), many=many, is_optional="None" in words)
+    return Parameter(name, doc, "", kind, _constant(default), many=many, is_optional="None" in words)
 
 
 def _constant(expression: ast.expr | None) -> Any:
@@ -189,3 +231,8 @@ def demo_of(name: str) -> ModuleType:
 def bench_of(name: str) -> ModuleType:
     """The module that measures a pipeline's own hot paths."""
     return importlib.import_module(f"flows.bench.{name}")
+
+
+def exports_of(name: str) -> ModuleType:
+    """The module that writes the files of the program that a pipeline comes from."""
+    return importlib.import_module(f"flows.exports.{name}")

@@ -69,7 +69,7 @@ class Layout(argparse.RawDescriptionHelpFormatter):
 
 def arguments(words: Sequence[str]) -> argparse.Namespace | None:
     """The parsed command line; None where help or the version was all that was asked."""
-    parser = build()
+    parser = build(words)
     try:
         args: argparse.Namespace = parser.parse_args(list(words))
     except SystemExit:
@@ -77,8 +77,8 @@ def arguments(words: Sequence[str]) -> argparse.Namespace | None:
     return args
 
 
-def build() -> Parser:
-    """The parser of all commands."""
+def build(words: Sequence[str] = ()) -> Parser:
+    """The parser of all commands; where the words name a pipeline to run, with the options of its own."""
     from lake.cli import ask, history, keep, look, prove, shape, start, work
 
     parser = Parser(
@@ -97,14 +97,16 @@ def build() -> Parser:
     commands = Commands(parser.add_subparsers(metavar="COMMAND", title="commands", parser_class=Parser))
     for group in (work, look, history, ask, shape, keep, prove):
         group.add(commands)
+    work.add_own(commands, words)
     return parser
 
 
 class Commands:
-    """Where the modules of commands put theirs."""
+    """Where the modules of commands put theirs, and find them by name."""
 
     def __init__(self, actions: Any) -> None:
         self._actions = actions
+        self.named: dict[str, Parser] = {}
 
     def add(self, act: Act, summary: str, examples: Sequence[str], *, writes: bool = False, name: str = "") -> Parser:
         """A command: its function's name is its word, the examples are lines that run."""
@@ -119,6 +121,7 @@ class Commands:
         if writes:
             parser.add_argument("-n", "--dry-run", action="store_true", help="say what would be done, change nothing")
         parser.set_defaults(act=act, parser=parser)
+        self.named[name or act.__name__] = parser
         return parser
 
 

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 from lake.cli.parser import Commands, Usage, as_usage, completes, pairs, parametrised, pins
 from lake.cli.session import Session
 from lake.errors import QueryError
-from lake.pipelines import pipeline, pipelines
+from lake.pipelines import exports_of, pipeline, pipelines
 
 if TYPE_CHECKING:
     from lake.answer import Answer
     from lake.store import Lake
 
 EXPORTS = {"parquet": "parquet", "csv": "csv", "ecsv": "ecsv", "votable": "vot", "fits": "fits", "delta": ""}
+ORIGINAL = "original"
 
 
 def add(commands: Commands) -> None:
@@ -47,7 +48,10 @@ def add(commands: Commands) -> None:
     names = parser.add_argument("dataset", metavar="DATASET", help="a dataset or relation")
     completes(names, "relations")
     parser.add_argument(
-        "--to", required=True, choices=EXPORTS, help="the format; delta registers the files by reference"
+        "--to",
+        required=True,
+        choices=(*EXPORTS, ORIGINAL),
+        help="the format; delta registers the files by reference, original is what a pipeline's forerunner wrote",
     )
     parser.add_argument("-o", "--output", metavar="PATH", help="where to (DATASET.ENDING)")
     parametrised(parser)
@@ -116,6 +120,8 @@ def export(session: Session, args: Namespace) -> int:
     from lake.delta import register
     from lake.export import signed, write
 
+    if args.to == ORIGINAL:
+        return _original(session, args)
     lake = session.lake(args.at)
     ending = EXPORTS[args.to]
     default = f"{args.dataset}.{ending}" if ending else f"{session.root}/delta/{args.dataset}"
@@ -133,12 +139,26 @@ def export(session: Session, args: Namespace) -> int:
     return _written(session, args, {"output": str(path), "rows": rows.num_rows, "commit": answer.commit})
 
 
+def _original(session: Session, args: Namespace) -> int:
+    """The files that a pipeline's forerunner wrote, into a folder."""
+    try:
+        chosen = pipeline(args.dataset)
+    except QueryError as error:
+        raise as_usage(error) from error
+    if not chosen.has_exports:
+        raise Usage(f"{chosen.name}: writes no files of another program", "lake export -h")
+    lake, folder = session.lake(args.at), Path(args.output or f"{chosen.name}.original")
+    paths = [] if args.dry_run else exports_of(chosen.name).write(lake, folder)
+    return _written(session, args, {"output": str(folder), "files_written": len(paths), "commit": lake.number})
+
+
 def _written(session: Session, args: Namespace, done: dict[str, Any]) -> int:
     """Tell what was written and from which commit."""
     if session.json:
         session.document({**done, "dry_run": args.dry_run})
         return 0
     rows = f"{done['rows']:,} rows, " if "rows" in done else ""
+    rows += f"{done['files_written']:,} files, " if "files_written" in done else ""
     version = f"Delta version {done['version']}, " if "version" in done else ""
     would = " would be written" if args.dry_run else ""
     session.say(f"{done['output']}{would}: {rows}{version}commit {done['commit']}")

@@ -16,6 +16,9 @@ from lake.pipelines import Pipeline, demo_of, flow_of, pipeline, pipelines, warm
 
 SKIPPED_SHOWN = 20
 FINDINGS_SHOWN = 5
+# Where a pipeline's own options are kept among all, and what else they may be called.
+OWN = "own "
+OTHER_WORDS = {"since": ("from",), "until": ("to",)}
 COLUMNS = "{:<13} {:<32} {:<10} {:<9} {:>5}   {}"
 
 
@@ -39,21 +42,43 @@ def add(commands: Commands) -> None:
     answers(parser)
 
 
+def add_own(commands: Commands, words: Sequence[str]) -> None:
+    """Give `lake run PIPELINE` the options of that pipeline, and its help what its file says of it."""
+    if "run" not in words:
+        return
+    after = words[list(words).index("run") + 1 :]
+    chosen = next((p for word in after if (p := pipelines().get(word))), None)
+    if chosen is None:
+        return
+    parser = commands.named["run"]
+    parser.description = chosen.text
+    add = parser.add_argument_group(f"options of {chosen.name}").add_argument
+    for parameter in chosen.parameters:
+        word = parameter.name.replace("_", "-")
+        names = [f"--{word}", *(f"--{other}" for other in OTHER_WORDS.get(word, ()))]
+        told = " ".join(
+            filter(None, [parameter.doc, "" if parameter.default in (None, "") else f"({parameter.default})"])
+        )
+        is_switch: dict[str, Any] = {"nargs": "?", "const": "true"} if parameter.kind is bool else {}
+        add(*names, dest=OWN + parameter.name, metavar=word.upper(), help=told.replace("%", "%%"), **is_switch)
+
+
 def run(session: Session, args: Namespace) -> int:
     """`lake run`."""
     if args.pipeline is None:
         return _listed(session, args)
     try:
         chosen = pipeline(args.pipeline)
-        params = chosen.values(pairs(args.param))
+        own = {name.removeprefix(OWN): value for name, value in vars(args).items() if name.startswith(OWN)}
+        params = chosen.values(pairs(args.param) | {name: value for name, value in own.items() if value is not None})
     except QueryError as error:
         raise as_usage(error) from error
     paths = files_of(args.files)
-    if not paths:
+    if not paths and (args.files or not chosen.derives):
         raise Usage(f"{chosen.name}: no files given, or none in the folders", f"lake run {chosen.name} FILES…")
     if args.dry_run:
         return _told(session, chosen, _rehearsed(session, chosen, paths), dry=True)
-    if _are_known(session, chosen, paths):
+    if not chosen.derives and _are_known(session, chosen, paths):
         number, n = session.lake().number, len(paths)
         nothing = {"commit": number, "read": n, "new": 0, "known": n, "skipped": [], "seconds": 0.0}
         return _told(session, chosen, nothing)
@@ -113,7 +138,9 @@ def _made(session: Session) -> None:
 def _ran(session: Session, chosen: Pipeline, paths: Sequence[Path], **params: Any) -> dict[str, Any]:
     """What a flow run did."""
     n = len(paths)
-    session.say(f"reading {n:,} file{'' if n == 1 else 's'}")
+    session.say(
+        f"reading {n:,} file{'' if n == 1 else 's'}" if n else "no new file: bringing up to date what is derived"
+    )
     with progress(session, chosen.name, n or None):
         start = time.monotonic()
         done = flow_of(chosen.name)(session.root, [str(p.absolute()) for p in paths], **params)
@@ -121,14 +148,14 @@ def _ran(session: Session, chosen: Pipeline, paths: Sequence[Path], **params: An
 
 
 def _are_known(session: Session, chosen: Pipeline, paths: Sequence[Path]) -> bool:
-    """Whether every dataset of a pipeline has these files already: to see that takes no flow, which takes seconds."""
+    """Whether a pipeline's datasets have these files already: to see that takes no flow, which takes seconds."""
+    from lake.intake import known_inputs
     from lake.storage import staged_digest
 
     if not session.has_lake:
         return False
     lake = session.lake()
-    held = [{s for d, s in lake.snapshot.ingested if d == name} for name in chosen.datasets]
-    known = set.intersection(*held) if held else set()
+    known = known_inputs(lake.snapshot, chosen.kinds)
     if not known:
         return False
     with progress(session, "looking which files are known", len(paths)) as state:
@@ -143,14 +170,14 @@ def _are_known(session: Session, chosen: Pipeline, paths: Sequence[Path]) -> boo
 
 def _rehearsed(session: Session, chosen: Pipeline, paths: Sequence[Path]) -> dict[str, Any]:
     """What a flow run would do, as far as reading the files can tell."""
-    from lake.intake import reason_of
+    from lake.intake import known_inputs, reason_of
     from lake.readers import read
 
     start = time.monotonic()
-    known, number = set(), -1
+    known, number = frozenset[str](), -1
     if session.has_lake:
         snapshot = session.lake().snapshot
-        known = {source for dataset, source in snapshot.ingested if dataset.partition(".")[0] == chosen.name}
+        known = known_inputs(snapshot, chosen.kinds)
         number = snapshot.number
     count = {"read": len(paths), "new": 0, "known": 0}
     skipped = []
@@ -170,6 +197,7 @@ def _told(session: Session, chosen: Pipeline, done: dict[str, Any], dry: bool = 
     skipped = done["skipped"]
     counts = [f"{done['read']:,} {would}read", f"{done['new']:,} {would}new", f"{done['known']:,} known"]
     counts += [f"{len(skipped):,} {would}skipped"] if skipped else []
+    counts += [f"{n:,} measured"] if (n := done.get("measured")) else []
     number = "no commit yet" if done["commit"] < 0 else f"commit {done['commit']}"
     session.say(f"{chosen.name}: {', '.join(counts)}, {number}, {done['seconds']:.1f} s")
     if not session.quiet:

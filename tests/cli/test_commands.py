@@ -194,7 +194,10 @@ def test_a_root_that_cannot_be_a_lake_is_told(
         (["querry"], "error: no command querry; nearest is query"),
         (["ls", "--jsn"], "error: unknown argument --jsn; nearest is --json"),
         (["run", "lightlan"], "error: no pipeline lightlan"),
-        (["export", "toy.counts", "--to", "cvs"], "error: no --to cvs; has csv, delta, ecsv, fits, parquet, votable"),
+        (
+            ["export", "toy.counts", "--to", "cvs"],
+            "error: no --to cvs; has csv, delta, ecsv, fits, original, parquet, votable",
+        ),
     ],
 )
 def test_the_nearest_name_is_offered(lakehouse: Path, lake: Run, words: list[str], error: str) -> None:
