@@ -14,6 +14,7 @@ REPO = Path(__file__).parent.parent
 ALLOWED = {
     "flows": ("flows", "schemas", "lake", "prefect"),
     "flows/bench": ("flows", "schemas", "lake", "numpy", "pyarrow", "polars", "duckdb", "astropy"),
+    "flows/exports": ("flows", "lake", "h5py", "numpy"),
     "flows/demos": ("flows.demos", "lake.store", "lake.synth", "polars"),
     "schemas": ("schemas", "lake.schema", "pyarrow"),
     "lake/readers": (

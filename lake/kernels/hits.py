@@ -271,7 +271,7 @@ def _taken(labels: Labels, frame: ArrayLike) -> Floats:
     return taken if type(taken) is np.ndarray and taken.dtype == np.float64 else floats(taken)
 
 
-@njit(nogil=True, error_model="numpy")
+@njit(nogil=True, cache=True, error_model="numpy")
 def _moments(offsets: NDArray[np.int64], index: NDArray[np.int64], width: int, pixel: Floats, level: Floats) -> Floats:
     """Of each hit: charge, net, peak; centroid (y, x); second moments (yy, xx, xy); first, last y; first, last x."""
     out = np.zeros((12, offsets.size - 1))

@@ -9,7 +9,7 @@ to be clean, and the mean there is that value. No pixel is ever rejected from al
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -123,6 +123,25 @@ def rule_of(rows: Mapping[str, ArrayLike], n_images: int, mean_exposure_s: float
     initial, sky = (str(row[name]).strip().lower() for name in ("INITGUES", "SKYSUB"))
     radius, spill, percent = (float(row[name]) for name in ("CRRADIUS", "CRTHRESH", "SCALENSE"))
     return Rule(sigmas, initial, sky, radius, spill, percent / 100, int(row["BADINPDQ"]))
+
+
+def rule_in_force(instrument: str, n_images: int) -> Rule:
+    """The rule for darks of a detector where no table is at hand.
+
+    Parameters
+    ----------
+    instrument : str
+        One of IN_FORCE.
+    n_images : int
+        Exposures of the group [1].
+
+    Returns
+    -------
+    Rule
+        That of IN_FORCE; a pair is compared with its minimum, since a hit is half of its median.
+    """
+    rule = IN_FORCE[instrument]
+    return replace(rule, initial="minimum") if n_images == 2 else rule
 
 
 def sky_mode(image: ArrayLike, is_good: ArrayLike) -> float:
