@@ -90,6 +90,8 @@ def _column(file: str, key: str, values: list[Any]) -> NDArray[Any]:
             raise Malformed(file, "json-number", f"{key}: found a number beyond float64")
         return numbers
     texts = ["" if v is None else v if isinstance(v, str) else json.dumps(v) for v in values]
+    # Half a pair of surrogates is no text, and no table could hold it.
+    "".join(texts).encode("utf-8")
     # NumPy gives every text the room of the longest, 4 bytes a character.
     if 4 * max(map(len, texts)) * len(texts) > MOST_TEXT:
         raise TooLarge(file, "json-text", f"{key}: found {len(texts)} texts of up to {max(map(len, texts))} characters")

@@ -14,6 +14,7 @@ from tests.builders.cdf import Given, cdf
 from tests.builders.fits import cells, fits_file, image, table, tiled
 from tests.builders.netcdf import netcdf
 from tests.builders.pgm import minute
+from tests.builders.texts import elements, months, records
 
 
 def samples(folder: Path) -> dict[str, Path]:
@@ -36,6 +37,7 @@ def samples(folder: Path) -> dict[str, Path]:
         "jpeg": images.jpeg(grey),
         "jp2": images.jp2(grey, images.box(b"xml ", b"<meta><fits><NAXIS1>48</NAXIS1></fits></meta>")),
     }
+    written |= {"records": records(months(rng)), "tle": elements(rng)}
     for name, data in written.items():
         (folder / name).write_bytes(data)
     given = {

@@ -24,6 +24,8 @@ SMALL = (
     "aurora/themis_cdf/thg_l1_ast_gako_20110505_v01.cdf",
     "benchmarks/staff/iswat193/sdo_aia193_2018_03_13T07_00_17.png",
     "solar-aia/browse/latest_1024_0193.jpg",
+    "hst/noaa_observed_solar_cycle_indices_truncated.json",
+    "hst/hst_tle_2009_2016.txt",
 )
 
 
@@ -43,7 +45,7 @@ def wrong(trials):
     "name",
     [
         "fits_image", "fits_table", "fits_plain", "fits_tiles", "pgm", "pgm_gzip", "pgm_bzip2", "png", "jpeg", "jp2",
-        "netcdf_3", "netcdf_4", "hdf5_summed", "cdf",
+        "netcdf_3", "netcdf_4", "hdf5_summed", "cdf", "records", "tle",
     ],
 )  # fmt: skip
 def test_no_damage_of_a_format_passes_a_wrong_number_as_good(trials, name):

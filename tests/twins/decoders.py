@@ -3,6 +3,8 @@
 import bz2
 import contextlib
 import gzip
+import json
+import re
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -14,6 +16,7 @@ import cftime
 import h5py
 import netCDF4
 import numpy as np
+import orjson
 from astropy.io import fits
 from numpy.typing import NDArray
 from PIL import Image
@@ -32,9 +35,9 @@ def decoded(data: bytes) -> list[Part]:
         (b"SIMPLE", _fits), (b"P5", _pgm), (b"\x89PNG", _image), (b"\xff\xd8", _image), (b"\0\0\0\x0cjP", _image),
         (b"\x89HDF", _hdf5), (b"CDF", _classic), (b"\xcd\xf3", _cdf),
     )  # fmt: skip
-    decode = next((decode for magic, decode in known if data.startswith(magic)), None)
-    if decode is None:
-        return []
+    decode = next((decode for magic, decode in known if data.startswith(magic)), _lines)
+    if data.lstrip().startswith(b"["):
+        decode = _records
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         return list(decode(data))
@@ -146,6 +149,29 @@ def _meant(stored: NDArray[Any], words: dict[str, Any]) -> NDArray[Any]:
     known = np.isfinite(values) & (np.abs(values) < 1e15)
     steps = np.where(known, values, 0) * (later - epoch).astype(np.int64).astype(float)
     return epoch + np.rint(np.clip(steps, -9e18, 9e18)).astype("m8[us]")
+
+
+def _records(data: bytes) -> Iterator[Part]:
+    """By the Rust library orjson."""
+    rows = orjson.loads(data)
+    found = {key: [row[key] for row in rows] for key in rows[0]}
+    for key, values in found.items():
+        if all(v is None or type(v) in (int, float) for v in values):
+            found[key] = np.array(values, float)
+        else:
+            found[key] = np.array([v if isinstance(v, str) else "" if v is None else json.dumps(v) for v in values])
+    yield found
+
+
+def _lines(data: bytes) -> Iterator[Part]:
+    """Lines of two-line elements whose checksum is right as the package sgp4 works it out, and all others."""
+    from sgp4.io import compute_checksum
+
+    lines = re.split("\r\n|[\n\r\v\f\x1c\x1d\x1e]", data.decode("ascii"))
+    lines = lines[:-1] if not lines[-1] else lines
+    is_own = [line[:2].strip() in ("1", "2") for line in lines]
+    whole = [len(line.rstrip()) == 69 and str(compute_checksum(line)) == line[68] for line in lines]
+    yield {"line": np.array([line for line, own, ok in zip(lines, is_own, whole, strict=True) if ok or not own])}
 
 
 def _cdf(data: bytes) -> Iterator[Part]:
