@@ -128,7 +128,7 @@ def present(lake: Lake, detectors: list[str]) -> list[str]:
 
 def groups(lake: Lake, finding: Finding, instrument: str, since: str, until: str) -> Iterator[Group]:
     """What is to be measured: those of the time span whose inputs or parameters are not those of their measurement."""
-    asked = {"instrument": instrument, "since": since, "until": until, "method": finding.method}
+    asked = {"detector": instrument, "since": since, "until": until, "told_by": finding.method}
     rows = lake.query("cosmic_rays.groups", **asked).pl().sort("start_time", "obs_id")
     facts = {row["obs_id"]: row for row in lake.table("cosmic_rays.exposures").pl().to_dicts()}
     done, rules, images = measured_keys(lake), rules_of(lake, instrument), stored_images(lake, instrument)

@@ -118,7 +118,9 @@ def test_what_science_asks_has_the_owner_s_answers(stage, python):
 
 
 def test_every_name_that_lake_sql_knows_gives_the_same_rows(stage, python):
-    known = [n for n in sorted(names_of(stage.lake.snapshot)) if n not in {"lightlane.fig_spectrum"}]
+    present = {name.partition(".")[0] for name in (*stage.lake.snapshot.tables, "lake.commits")}
+    names = [n for n in sorted(names_of(stage.lake.snapshot)) if n.partition(".")[0] in present]
+    known = [n for n in names if n != "lightlane.fig_spectrum"]
     text = " union all ".join(
         f"select '{name}' as name, count(*) as n, bit_xor(hash(t)) as digest from {name} t" for name in known
     )
