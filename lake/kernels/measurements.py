@@ -294,7 +294,7 @@ def compared(
     if len(quality) < len(images):
         raise ValueError("no quality flags: a group of such images can't be compared")
     bits = flags_set(np.stack(quality), np.zeros((len(quality), *quality[0].shape), bool))
-    noise: Columns = {"errors": np.stack(errors)} if errors else {"read_noise": read_noise_e}
+    noise: Columns = {"errors": np.stack(errors)} if len(errors) else {"read_noise": read_noise_e}
     excluded = (bits & np.uint16(rule.excluded)) != 0
     return rejected(np.stack(images), exposure_s, excluded, rule, is_sky=bits == 0, **noise)
 
