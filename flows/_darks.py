@@ -130,6 +130,8 @@ def groups(lake: Lake, finding: Finding, instrument: str, since: str, until: str
     """What is to be measured: those of the time span whose inputs or parameters are not those of their measurement."""
     asked = {"detector": instrument, "since": since, "until": until, "told_by": finding.method}
     rows = lake.query("cosmic_rays.groups", **asked).pl().sort("start_time", "obs_id")
+    if rows.is_empty():
+        return
     facts = {row["obs_id"]: row for row in lake.table("cosmic_rays.exposures").pl().to_dicts()}
     done, rules, images = measured_keys(lake), rules_of(lake, instrument), stored_images(lake, instrument)
     ruled = {name: [str(value) for value in values] for name, values in (rules or {}).items()}
