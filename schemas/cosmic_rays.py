@@ -250,7 +250,7 @@ HIT_DETAILS = Table(
         Column("y_max", pa.uint16(), "Last row"),
         Column("x_min", pa.uint16(), "First column"),
         Column("x_max", pa.uint16(), "Last column"),
-        Column("dq_or", pa.int32(), "Quality bits of any of its pixels; null without quality", nullable=True),
+        Column("dq_or", pa.int32(), "Quality bits of any of its pixels; 0 without quality", nullable=True),
         Column("pixels_e", pa.list_(pa.float32()), "Charge of its pixels, as measured", unit="electron"),
     ),
 )

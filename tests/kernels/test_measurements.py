@@ -176,9 +176,10 @@ def test_images_and_hits_fit_their_tables_and_each_hit_has_its_pixels():
             == ()
         )
         parts.append((common, found.hits))
-    taken = tables.HITS.fit(joined(parts))
-    rows = taken.rows.to_pylist()
-    assert taken.rejected == ()
+    columns = joined(parts)
+    taken, details = (t.fit({c.name: columns[c.name] for c in t.columns}) for t in (tables.HITS, tables.HIT_DETAILS))
+    rows = [one | other for one, other in zip(taken.rows.to_pylist(), details.rows.to_pylist(), strict=True)]
+    assert taken.rejected == details.rejected == ()
     assert [(r["chip"], r["hit_id"], r["n_pixels"]) for r in rows] == [(1, 1, 4), (4, 1, 4), (4, 2, 4)]
     assert (rows[1]["pixels_y"], rows[1]["pixels_x"]) == ([3, 3, 4, 4], [6, 7, 6, 7])
     assert (rows[2]["pixels_y"], rows[2]["pixels_e"]) == ([10] * 4, [120.0] * 4)
