@@ -8,8 +8,10 @@ import duckdb
 import pyarrow as pa
 
 from lake.compose import bound, plan, values
+from lake.own_tables import SCHEMAS
 from lake.relations import Relation, relations
 from lake.schema import Array, Table
+from lake.views import create_own, own_names
 
 Rows = Mapping[str, Any]
 
@@ -42,6 +44,8 @@ class Asked:
     Parameters
     ----------
     given : columns by name of tables, or of relations, which then are those rows instead of their `select`.
+
+    The lake's own tables are there too, empty but for those that are `put` by their qualified name.
     """
 
     def __init__(self, pipeline: str, **given: Rows | pa.Table) -> None:
@@ -50,6 +54,7 @@ class Asked:
         self.known: dict[str, Relation] = dict(relations())
         self.con = duckdb.connect(config={"threads": 1})
         self.con.execute(f"create schema {pipeline}")
+        create_own(self.con, {name: schema.empty_table() for name, schema in SCHEMAS.items()})
         self.given: set[str] = set()
         self._texts: dict[tuple[str, tuple[str, ...]], Any] = {}
         for name, table in self.tables.items():
@@ -63,19 +68,28 @@ class Asked:
             columns = {n: rows[n] for n in (rows.column_names if isinstance(rows, pa.Table) else rows)}
             rows = table_rows(self.tables[name], columns)
         made = rows if isinstance(rows, pa.Table) else pa.table({n: _array(c) for n, c in rows.items()})
-        self.con.register("_put", made)
-        self.con.execute(f"create or replace table {self.pipeline}.{name} as from _put")
-        self.con.unregister("_put")
+        if name in own_names():
+            self._put(name, pa.Table.from_pylist(made.to_pylist(), SCHEMAS[name.partition(".")[2]]))
+            return
+        self._put(f"{self.pipeline}.{name}", made)
         if name not in self.given:
             self.given.add(name)
             self.known.pop(f"{self.pipeline}.{name}", None)
             self._texts.clear()
 
+    def _put(self, name: str, rows: pa.Table) -> None:
+        self.con.register("_put", rows)
+        self.con.execute(f"create or replace table {name} as from _put")
+        self.con.unregister("_put")
+
     def ask(self, name: str, chain: tuple[str, ...] = (), **params: Any) -> pa.Table:
         """Rows of a relation, `chain` before it."""
         if (name, chain) not in self._texts:
             made = plan(
-                self.known, [f"{self.pipeline}.{given}" for given in self.given], f"{self.pipeline}.{name}", chain
+                self.known,
+                [*(f"{self.pipeline}.{given}" for given in self.given), *own_names()],
+                f"{self.pipeline}.{name}",
+                chain,
             )
             self._texts[name, chain] = made, made.select(bound)
         made, text = self._texts[name, chain]
