@@ -72,6 +72,7 @@ def write_rows(
     """
     if SOURCE not in rows.column_names:
         rows = rows.append_column(SOURCE, _repeated(source, rows.num_rows))
+    rows = _with_items(rows)
     parts = partitions(table, rows)
     return [_write_file(storage, table, part, folder, run, taken_names) for folder, part in parts if part.num_rows]
 
@@ -257,10 +258,19 @@ def read_rows(storage: Storage, piece: Piece, columns: Sequence[str] | None = No
     try:
         opened = storage.url(piece.path) if storage.filesystem is None else pa.BufferReader(storage.read(piece.path))
         file = pq.ParquetFile(opened)
-        _check_types(piece, file.schema_arrow)
-        return file.read(columns=None if columns is None else list(columns))
+        _check_types(piece, _with_items(file.schema_arrow.empty_table()).schema)
+        return _with_items(file.read(columns=None if columns is None else list(columns)))
     except (OSError, pa.ArrowException) as error:
         raise CommitError(f"{piece.path}: {error}", "lake verify") from error
+
+
+def _with_items(rows: pa.Table) -> pa.Table:
+    """The same rows, their lists of `item`, as Arrow calls it; Parquet gives them back as lists of `element`."""
+    for place, field in enumerate(rows.schema):
+        if pa.types.is_list(field.type):
+            kind = pa.list_(field.type.value_type)
+            rows = rows.set_column(place, field.with_type(kind), rows.column(place).cast(kind))
+    return rows
 
 
 def check_bytes(storage: Storage, piece: Piece) -> None:

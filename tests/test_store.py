@@ -198,6 +198,26 @@ def test_why_leads_from_a_row_to_its_input_also_after_compaction(lake):
         lake.why("toy.counts", row_id=3)
 
 
+def test_rows_with_lists_are_found_deleted_and_compacted_like_others(lake):
+    hits = Table(
+        name="toy.hits",
+        doc="Hits and their pixels.",
+        key=("obs_id",),
+        columns=(Column("obs_id", pa.string(), "Observation"), Column("pixels_x", pa.list_(pa.uint16()), "Columns")),
+    )
+    for name in ("a", "b", "c"):
+        with lake.transaction("test", catalog=False) as tx:
+            tx.append(hits, {"obs_id": [name], "pixels_x": [[1, 2]]}, source=origin(name), supersede=True)
+    assert lake.why("toy.hits", obs_id="a")["sources"][0]["uri"] == "archive/a"
+    compact(lake, catalog=False)
+    with lake.transaction("test", catalog=False) as tx:
+        tx.delete("toy.hits", where={"obs_id": "b"})
+        tx.append(hits, {"obs_id": ["c"], "pixels_x": [[3]]}, source=origin("d"), supersede=True)
+    rows = {row["obs_id"]: row["pixels_x"] for row in lake.table("toy.hits").arrow().to_pylist()}
+    assert rows == {"a": [1, 2], "c": [3]}
+    assert verify(lake) == []
+
+
 def test_hostile_values_never_become_paths(lake):
     partitioned = replace(COUNTS, name="toy.parted", partition="obs_id")
     names = ["../../x", "/etc/passwd", "a b", "con", "café", "line\nbreak", "2020", "x" * 300]
