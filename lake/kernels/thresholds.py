@@ -41,7 +41,8 @@ def threshold_of(electrons: ArrayLike, n_spreads: float = N_SPREADS) -> Threshol
 
     Negative pixels count as 0. The median is that of the pixels left by five rounds of clipping at three standard
     deviations about the median; the spread is the median absolute deviation of all pixels, unscaled, or the clipped
-    standard deviation where that is below 0.2 e.
+    standard deviation where that is below 0.2 e. The deviation alone is that of pixels with their sign: about a sky of
+    nothing, half of them would be 0 and the rest no measure of the noise.
 
     Parameters
     ----------
@@ -62,15 +63,16 @@ def threshold_of(electrons: ArrayLike, n_spreads: float = N_SPREADS) -> Threshol
 
     References
     ----------
-    Miles et al. (2021), ApJ 918, 86, and the code it was made with, for frames without data quality.
+    Miles et al. (2021), ApJ 918, 86, and the code it was made with, for frames without data quality. That the deviation
+    keeps the sign is ours; it is the same wherever the sky is above the deviation.
     """
     if not n_spreads >= 0:
         raise ValueError(f"n_spreads: found {n_spreads}, expected 0 or more")
-    ordered = np.maximum(_ordered(electrons), 0)
+    ordered = _ordered(electrons)
     if not ordered.size:
         return Threshold(np.nan, np.nan, np.nan)
     deviation = _deviation(ordered, _middle(ordered))
-    kept = ordered
+    kept = np.maximum(ordered, 0)
     for _ in range(ROUNDS):
         centre, reach = _middle(kept), CLIPPED_AT * _sigma(kept)
         # Of sorted pixels those within reach are a slice, and the rest needs no mask.
