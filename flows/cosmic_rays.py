@@ -38,7 +38,7 @@ from lake.names import unknown
 from lake.provenance import new_run
 from lake.settings import Settings
 from lake.store import Lake
-from schemas.cosmic_rays import KINDS
+from schemas.cosmic_rays import KINDS, TABLES
 
 
 @task(**PASSING)
@@ -103,6 +103,7 @@ def cosmic_rays(
     given = {"instrument": instrument, "since": since, "until": until, **asdict(finding), "strict": strict}
     run = new_run("cosmic_rays", given)
     lake = Lake.create(root)
+    declare(lake, run)
     parts = taken_in(lake, run, paths, strict)
     n = 0
     for name in present(lake.refresh(), detectors):
@@ -114,6 +115,15 @@ def cosmic_rays(
     summary = {**summed(parts, lake, time.perf_counter() - started), "measured": n}
     report("cosmic_rays", summary)
     return summary
+
+
+def declare(lake: Lake, run: dict[str, Any]) -> None:
+    """Make every table known, so that queries answer where nothing is in one of them yet."""
+    missing = [table for table in TABLES if table.name not in lake.snapshot.declarations]
+    if missing:
+        with lake.transaction("cosmic_rays", run=run) as tx:
+            for table in missing:
+                tx.declare(table)
 
 
 def taken_in(lake: Lake, run: dict[str, Any], paths: list[str], strict: bool) -> list[dict[str, Any]]:

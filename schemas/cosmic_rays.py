@@ -280,3 +280,7 @@ HITS = Table(
 
 # What files of one kind fill: exposures, telemetry, two-line elements, tables of parameters, solar activity.
 KINDS = ((EXPOSURES, HEADERS), (ORBITS,), (TWO_LINE_ELEMENTS,), (REJECTION_RULES,), (SOLAR_INDICES,))
+TABLES = (
+    EXPOSURES, HEADERS, ORBITS, TWO_LINE_ELEMENTS, REJECTION_RULES, SOLAR_INDICES, MEASUREMENTS, IMAGES, POSITIONS,
+    HIT_DETAILS, HITS,
+)  # fmt: skip
