@@ -200,6 +200,16 @@ def test_two_exposures_in_a_file_are_no_chips_of_one(taken):
     assert first.images[0].quality is not second.images[0].quality
 
 
+def test_of_two_exposures_each_states_its_own_time_whatever_the_file_says(taken):
+    def change(hdus):
+        pair(hdus)
+        hdus[0].header.update({"EXPTIME": 250.0, "EXPSTART": 50853.0})
+
+    first, second = taken(STIS, change)
+    assert [e.facts["exposure_s"] for e in (first, second)] == [150, 100]
+    assert first.facts["start_mjd"] == 50853.25
+
+
 def test_two_exposures_that_start_at_once_are_refused(taken):
     def change(hdus):
         pair(hdus)

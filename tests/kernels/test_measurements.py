@@ -107,6 +107,15 @@ def test_flags_make_hits_but_not_on_bad_pixels_and_not_where_there_is_no_number(
     assert found.hits["n_pixels"].tolist() == [4]
 
 
+def test_bad_pixels_are_left_out_of_what_a_comparison_tells_too():
+    electrons, quality = frame(BLOCK, np.s_[10, 10:14], bits=0)
+    quality[10, 11] |= 4
+    electrons[4, 6] = np.nan
+    found = image_measured(electrons, quality, Finding("rejection"), is_rejected=electrons != 20)
+    assert found.hits["n_pixels"].tolist() == [3]
+    assert found.image["n_pixels"] == 20 * 30 - 2
+
+
 def test_hot_and_saturated_pixels_stay_in_a_hit_and_are_told():
     electrons, quality = frame(BLOCK, np.s_[10, 10:14], np.s_[0, 0:3])
     quality[3, 6] |= 16
@@ -224,6 +233,17 @@ def test_the_charge_of_a_read_is_what_it_gathered_since_the_one_before(ramp):
         wanted = np.add.reduceat(step_e[hits["y"], hits["x"]], hits["offsets"][:-1])
         noise = np.sqrt(2 * 5.0**2 * np.diff(hits["offsets"]) + 10)
         assert (np.abs(hits["energy_e"] - wanted) < 5 * noise + 1e-3 * wanted).all()
+
+
+def test_what_gathered_before_a_read_is_none_of_its_charge():
+    rates, times = [np.full((256, 256), 5, "f4") for _ in range(4)], np.array([0.0, 10.0, 30.0, 60.0])
+    bits = [np.zeros((256, 256), "u2") for _ in range(4)]
+    rates[2][9, 7:10], bits[2][9, 7:10] = 5 + 100 / 3, 8192
+    rates[3][9, 7:10], bits[3][9, 7:10] = 5 + 50 / 3, 8192
+    found = dict(ramp_measured(DETECTORS["NICMOS_NIC3"], rates, bits, times, np.diff(times, prepend=0)))
+    assert_allclose([found[k].image["background_e"] for k in (1, 2, 3)], [50, 100, 150])
+    assert [found[k].image["n_hits"] for k in (1, 2, 3)] == [0, 1, 0]
+    assert_allclose(found[2].hits["energy_e"], 3 * (1150 - 50), rtol=1e-6)
 
 
 def test_bad_and_unstable_pixels_of_a_ramp_are_never_hit(ramp):
