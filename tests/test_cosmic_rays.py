@@ -102,7 +102,7 @@ def test_a_run_that_is_killed_before_it_measures_goes_on_where_it_was(at_once, s
         patch.setattr(module, "measured_month", killed)
         with pytest.raises(KeyboardInterrupt):
             ran(root, *orbits, *reversed(images))
-    assert "cosmic_rays.measurements" not in Lake(str(root)).snapshot.tables
+    assert rows(root, "measurements").is_empty()
     assert len(rows(root, "exposures")) == 3
     assert ran(root)["measured"] == 3
     assert same(derived(root), derived(at_once[0]))
@@ -163,7 +163,7 @@ def test_a_span_of_dates_measures_what_is_within_and_a_detector_its_own(ramps, t
     root = tmp_path / "lake"
     ran(root, *ramps, since="1998-07-10", until="1998-08-01", instrument="nicmos_nic1")
     assert rows(root, "exposures")["start_time"].dt.strftime("%Y-%m-%d").to_list() == ["1998-07-06", "1998-08-15"]
-    assert "cosmic_rays.measurements" not in Lake(str(root)).snapshot.tables
+    assert rows(root, "measurements").is_empty()
     assert ran(root, instrument="WFPC2")["measured"] == 0
     assert ran(root, since="1998-08-15T12:00:00", until="1998-08-15T12:00:01")["measured"] == 1
     assert rows(root, "measurements")["obs_id"].to_list() == ["n3st06eaq"]
@@ -232,7 +232,7 @@ def test_an_exposure_with_a_flaw_is_a_row_with_its_reason_and_nothing_more(tmp_p
     root = tmp_path / "lake"
     assert ran(root, path)["measured"] == 0
     assert rows(root, "exposures")["flaw"].to_list() == ["a sub-array"]
-    assert "cosmic_rays.measurements" not in Lake(str(root)).snapshot.tables
+    assert rows(root, "measurements").is_empty()
 
 
 def test_of_two_files_with_one_exposure_the_second_is_left_out_with_a_reason(ramps, tmp_path):
