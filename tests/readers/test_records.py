@@ -5,7 +5,7 @@ from io import BytesIO
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
@@ -31,6 +31,7 @@ def refused(text, kind=Malformed):
     return caught.value.rule
 
 
+@settings(deadline=None)
 @given(st.dictionaries(NAMES, st.lists(NUMBERS, min_size=4, max_size=4), min_size=1, max_size=4))
 def test_numbers_read_back_and_null_is_nan(table):
     rows = [dict(zip(table, values, strict=True)) for values in zip(*table.values(), strict=True)]
@@ -41,6 +42,7 @@ def test_numbers_read_back_and_null_is_nan(table):
         assert_array_equal(found[name], np.array([np.nan if v is None else float(v) for v in values]))
 
 
+@settings(deadline=None)
 @given(st.lists(TEXTS, min_size=1, max_size=6))
 def test_words_read_back_whatever_brackets_quotes_or_backslashes_they_have(words):
     assert columns(json.dumps([{"word": word} for word in words]))["word"].tolist() == words

@@ -4,7 +4,7 @@ from io import BytesIO
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lake.errors import Malformed, TooLarge
@@ -33,6 +33,7 @@ def test_lines_come_out_as_they_went_in(end):
     assert lines(GOOD.rstrip(b"\n")) == (LINES, ())
 
 
+@settings(deadline=None)
 @given(st.integers(0, 68), st.sampled_from("0123456789"))
 def test_a_changed_digit_leaves_its_line_out_and_says_which(place, digit):
     line = LINES[4]
