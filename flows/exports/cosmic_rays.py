@@ -51,7 +51,9 @@ def write(lake: Lake, folder: Path) -> list[Path]:
             for file in files.values():
                 file.close()
         written += paths.values()
-        catalogue = lake.query("cosmic_rays.catalogue", detector=instrument, darks_only=False).pl().sort("date_start", "obs_id")
+        catalogue = (
+            lake.query("cosmic_rays.catalogue", detector=instrument, darks_only=False).pl().sort("date_start", "obs_id")
+        )
         written.append(folder / f"{instrument.lower()}_catalog.csv")
         catalogue.write_csv(written[-1])
     return written
